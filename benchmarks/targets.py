@@ -44,9 +44,9 @@ def _row(text: str, ratios: dict[str, float], each: float | None, mean: float | 
     limits = (("each", each), ("geometric mean", mean))
     goals = [f"{what} <= {limit:g}" for what, limit in limits if limit is not None]
     met = (each is None or ratios[worst] <= each) and (mean is None or average <= mean)
-    missed = sum(ratio > each for ratio in ratios.values()) if each is not None else 0
+    over = "" if each is None else f" ({sum(ratio > each for ratio in ratios.values())} of {len(ratios)} cases over)"
     found = f"geometric mean {average:.2f}, worst {ratios[worst]:.2f} ({worst})"
-    return [text, ", ".join(goals), found, "yes" if met else f"no ({missed} of {len(ratios)} cases over)"]
+    return [text, ", ".join(goals), found, "yes" if met else "no" + over]
 
 
 def judge(records: Sequence[Record]) -> Table | None:
