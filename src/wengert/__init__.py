@@ -1,0 +1,41 @@
+"""Wengert differentiates ordinary NumPy programs."""
+
+from . import api as _api
+from .core.graph import Graph
+from .core.tree import register_dataclass
+from .errors import WengertError
+
+__version__ = "0.1.0"
+
+grad = _api.grad
+hessian = _api.hessian
+hvp = _api.hvp
+jacfwd = _api.jacfwd
+jacobian = _api.jacobian
+jacrev = _api.jacrev
+jvp = _api.jvp
+linearize = _api.linearize
+stop_gradient = _api.stop_gradient
+trace = _api.trace
+value_and_grad = _api.value_and_grad
+vjp = _api.vjp
+vmap = _api.vmap
+
+__all__ = [
+    "Graph",
+    "WengertError",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jvp",
+    "linearize",
+    "register_dataclass",
+    "stop_gradient",
+    "trace",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]

@@ -1,0 +1,22 @@
+"""The public transforms."""
+
+from .batching import vmap
+from .differentiate import grad, jvp, linearize, stop_gradient, value_and_grad, vjp
+from .inspect import trace
+from .jacobians import hessian, hvp, jacfwd, jacobian, jacrev
+
+__all__ = [
+    "grad",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jvp",
+    "linearize",
+    "stop_gradient",
+    "trace",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]

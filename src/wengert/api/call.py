@@ -1,0 +1,201 @@
+"""One call of a transformed function: arguments in, recording, derived graph from the cache, results out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.aval import Aval, aval, aval_of
+from ..core.builder import inline
+from ..core.graph import Graph
+from ..core.source import user_line
+from ..core.symbol import Sym
+from ..core.tree import Tree, flatten, unflatten
+from ..errors import ArgumentError, IntegerInputError, explain
+from ..run.cache import PROGRAMS
+from ..run.interpreter import Program
+from ..trace import functions
+from ..trace.context import current
+from ..trace.record import Recording, record
+from ..trace.tracer import Tracer, wrap_result
+from ..transforms.simplify import simplify
+
+__all__ = ["functions"]
+
+
+class Derived:
+    """A graph made by a transform, with the program that runs it once it is needed."""
+
+    __slots__ = ("_program", "graph")
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = simplify(graph)
+        self._program: Program | None = None
+
+    def run(self, args: Sequence[Any]) -> list[Any]:
+        """Run the graph on concrete values; record it where one of them is a value of an outer trace."""
+        builder = None
+        for arg in args:
+            if isinstance(arg, Sym) and (builder is None or arg.builder.level > builder.level):
+                builder = arg.builder
+        if builder is not None:
+            return inline(self.graph, builder, [symbol(builder, arg) for arg in args])
+        program = self._program
+        if program is None:
+            program = self._program = Program(self.graph)
+        outs = program(args)
+        return outs if current() is None else [wrap_result(out) for out in outs]
+
+
+def symbol(builder: Any, value: Any) -> Any:
+    """Return a value as a symbol of a builder."""
+    if isinstance(value, Sym) and value.builder is builder:
+        return value
+    number = builder.number(value)
+    return builder.wrap(builder, number, builder.avals[number])
+
+
+def derived(kind: Any, recording: Recording, make: Callable[[Graph], Graph]) -> Derived:
+    """Return what a transform makes of a recording, from the cache where the structure has been seen before."""
+    return PROGRAMS.get((kind, recording.key()), lambda: Derived(make(recording.graph())))
+
+
+class Call:
+    """Arguments of one call, taken apart into leaves, some of which are traced.
+
+    Parameters
+    ----------
+    function
+        The user's function.
+    args, kwargs
+        The call's arguments.
+    argnums
+        Positions of the arguments to trace.
+    name
+        The transform's name, for messages.
+    promote
+        Convert Python integers to float64 and refuse integer arrays, as derivatives need.
+    """
+
+    __slots__ = ("args", "avals", "function", "kwargs", "leaves", "name", "positions", "trees")
+
+    def __init__(
+        self, function: Any, args: Any, kwargs: Any, argnums: tuple[int, ...], name: str, promote: bool = True
+    ) -> None:
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.name = name
+        self.positions = check_argnums(argnums, len(args), name)
+        self.trees: list[tuple[Tree, int]] = []
+        self.leaves: list[Any] = []
+        for k in self.positions:
+            leaves, tree = flatten(args[k])
+            self.trees.append((tree, len(leaves)))
+            self.leaves += leaves
+        self.avals: list[Aval] = []
+        for n, leaf in enumerate(self.leaves):
+            self.leaves[n], of = differentiable(leaf, name) if promote else array_like(leaf, name)
+            self.avals.append(of)
+
+    def record(self, avals: Sequence[Aval] | None = None, values: Sequence[Any] | None = None) -> Recording:
+        """Run the function on tracers in place of the chosen arguments."""
+        return record(self.function, self._make_args, avals or self.avals, self.leaves if values is None else values)
+
+    def _make_args(self, tracers: list[Tracer]) -> tuple[list[Any], dict[str, Any]]:
+        args = list(self.args)
+        for k, tree in zip(self.positions, self.containers(tracers), strict=True):
+            args[k] = tree
+        return args, self.kwargs
+
+    def containers(self, leaves: Sequence[Any]) -> list[Any]:
+        """Put one value per leaf back into the containers of the chosen arguments."""
+        out, start = [], 0
+        for tree, count in self.trees:
+            out.append(unflatten(tree, leaves[start : start + count]))
+            start += count
+        return out
+
+    def like_arguments(self, leaves: Sequence[Any], single: bool) -> Any:
+        """Return one value per leaf in the arguments' containers: a tuple, or the only one."""
+        containers = self.containers(leaves)
+        return containers[0] if single else tuple(containers)
+
+    def write_back(self, recording: Recording, values: Sequence[Any]) -> None:
+        """Change the caller's arrays as the function itself would have."""
+        for k, value in zip(recording.written, values, strict=True):
+            target = self.leaves[k]
+            if isinstance(target, Sym):
+                target.assign(value)  # type: ignore[attr-defined]
+            elif isinstance(target, np.ndarray):
+                target[...] = value
+
+
+def check_argnums(argnums: tuple[int, ...], count: int, name: str) -> tuple[int, ...]:
+    """Return argnums counted from the front."""
+    for k in argnums:
+        if not -count <= k < count:
+            raise ArgumentError(
+                explain(
+                    f"{name} differentiates with respect to positional arguments.",
+                    found=f"argnums={k}, but the call has {count} positional argument{'s' * (count != 1)}",
+                    line=user_line(),
+                    fix="pass the argument by position, or give other argnums",
+                )
+            )
+    return tuple(k % count for k in argnums)
+
+
+def differentiable(leaf: Any, name: str) -> tuple[Any, Aval]:
+    """Return a leaf that a derivative can be taken with respect to, and its aval."""
+    kind = type(leaf)
+    if kind is float:
+        return leaf, _FLOAT
+    if kind is np.ndarray and leaf.dtype.kind in "fc":
+        return leaf, aval(leaf.shape, leaf.dtype)
+    if kind is int:
+        return float(leaf), _FLOAT
+    leaf, of = array_like(leaf, name)
+    if not of.is_inexact:
+        raise IntegerInputError(
+            explain(
+                f"{name} needs floating-point inputs: a derivative with respect to a whole number does not exist.",
+                found=f"{of!r}",
+                line=user_line(),
+                fix="convert it with x.astype(float), or choose other arguments with argnums",
+            )
+        )
+    return leaf, of
+
+
+_FLOAT = aval((), np.float64, True)
+
+
+def array_like(leaf: Any, name: str) -> tuple[Any, Aval]:
+    """Return a leaf as something with an aval: an array, a scalar, or a symbol of an outer trace."""
+    if isinstance(leaf, Tracer):
+        leaf.refresh()
+        if leaf.builder is None:
+            leaf = leaf.share()
+            return leaf, aval_of(leaf)
+        return Sym(leaf.builder, leaf.id, leaf.aval) if not leaf.aval.shape else leaf, leaf.aval
+    if isinstance(leaf, (np.ndarray, np.generic, bool, int, float, complex)):
+        of = aval_of(leaf)
+        if of.dtype.kind in "biufc":
+            return leaf, of
+    raise ArgumentError(
+        explain(
+            f"{name} takes arrays and numbers, in any nested containers.",
+            found=f"{leaf!r} of type {type(leaf).__name__}",
+            line=user_line(),
+            fix="make it a closure variable or another argument (argnums), or register its class with "
+            "wg.register_dataclass",
+        )
+    )
+
+
+def as_tuple(argnums: int | Sequence[int]) -> tuple[int, ...]:
+    """Return argnums as a tuple."""
+    return (argnums,) if isinstance(argnums, int) else tuple(argnums)

@@ -1,0 +1,1 @@
+"""The data structure: avals, primitives, equations, graphs, and the builder that makes them."""

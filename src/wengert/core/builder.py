@@ -1,0 +1,296 @@
+"""The builder: where graphs grow, one equation at a time."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from ..errors import LeakedTracerError, explain
+from .aval import Aval, aval_of
+from .graph import Equation, Graph, Params, prune
+from .primitive import PRIMITIVES, Primitive
+from .source import INTERNAL_FILES, Source, is_internal, user_line
+from .symbol import Sym
+
+_MAX_INFERRED: Final = 20_000
+
+
+class Builder:
+    """A graph under construction.
+
+    An operation appends an entry to ``code`` and runs nothing.  The list of entries, with the avals of the inputs, *is* the
+    structure of the program: two recordings with equal lists are the same program with other numbers in it, and
+    :meth:`key` is therefore what compiled programs are kept under.
+
+    Parameters
+    ----------
+    level : int
+        Nesting depth of the trace.  Where symbols of several builders meet, the innermost (highest) records, and the others'
+        become explicit inputs of it: nested derivatives cannot be confused.
+    wrap : type
+        What to hand out for a value: :class:`Sym` in transforms, the NumPy-like tracer when user code runs.
+    reuse : bool
+        Give out an existing value where the same operation is asked for again (common subexpressions).
+    snapshot : bool
+        Copy captured arrays, because the code being recorded may overwrite them before the graph runs.
+    """
+
+    __slots__ = (
+        "_by_identity",
+        "_seen",
+        "avals",
+        "code",
+        "constants",
+        "context",
+        "finished",
+        "firsts",
+        "inputs",
+        "level",
+        "places",
+        "snapshot",
+        "source",
+        "wrap",
+    )
+
+    def __init__(
+        self, level: int = 0, wrap: type[Sym] = Sym, *, reuse: bool = False, snapshot: bool = False, context: Any = None
+    ) -> None:
+        self.level = level
+        self.wrap = wrap
+        self.snapshot = snapshot
+        self.context = context
+        self.avals: list[Aval] = []
+        self.code: list[tuple[Any, ...]] = []
+        self.places: list[Any] = []
+        self.firsts: list[int] = []
+        self.inputs: list[int] = []
+        self.constants: list[tuple[int, Any]] = []
+        self.finished = False
+        self.source: Source | None = None
+        self._by_identity: dict[Any, tuple[int, Any]] = {}
+        self._seen: dict[Any, Any] | None = {} if reuse else None
+
+    # -- inputs ---------------------------------------------------------------------------------------------------
+
+    def input(self, of: Aval) -> Any:
+        """Add an input."""
+        number = self._new(of)
+        self.inputs.append(number)
+        return self.wrap(self, number, of)
+
+    def _new(self, of: Aval) -> int:
+        self.avals.append(of)
+        return len(self.avals) - 1
+
+    def constant(self, value: Any, of: Aval | None = None) -> int:
+        """Capture a concrete value as an input whose value belongs to this run, not to the structure."""
+        if isinstance(value, np.ndarray):
+            if self.snapshot and value.flags.writeable:
+                value = value.copy()
+            else:
+                found = self._by_identity.get(id(value))
+                if found is not None:
+                    return found[0]
+        if of is None:
+            of = aval_of(value)
+        number = self._new(of)
+        self.code.append((None, of))
+        self.places.append(None)
+        self.firsts.append(number)
+        self.constants.append((number, value))
+        if isinstance(value, np.ndarray):
+            self._by_identity[id(value)] = (number, value)  # the reference keeps the id from being given out again
+        return number
+
+    def lift(self, value: Any) -> int:
+        """Return the number here of something that is not a value of this builder yet."""
+        if not isinstance(value, Sym):
+            return self.constant(value)
+        owner = value.builder
+        if owner is None:
+            return self.constant(value.share())
+        if owner is self:
+            return value.id
+        if owner.finished:
+            raise leaked(value)
+        key = (id(owner), value.id)
+        found = self._by_identity.get(key)
+        if found is None:
+            outer = Sym(owner, value.id, value.aval)
+            number = self._new(value.aval)
+            self.code.append((None, value.aval))
+            self.places.append(None)
+            self.firsts.append(number)
+            self.constants.append((number, outer))
+            found = self._by_identity[key] = (number, outer)
+        return found[0]
+
+    # -- equations ------------------------------------------------------------------------------------------------
+
+    def apply(self, record: Primitive, args: Sequence[Any], params: Params = ()) -> Any:
+        """Append an equation; return its output, or the tuple of its outputs."""
+        if self.finished:
+            raise leaked(args[0] if args else None)
+        ins = []
+        for arg in args:
+            if isinstance(arg, Sym):
+                if arg.base is not None:
+                    arg.refresh()
+                ins.append(arg.id if arg.builder is self else self.lift(arg))
+            else:
+                ins.append(self.lift(arg))
+        return self.emit(record, tuple(ins), params)
+
+    def emit(self, record: Primitive, ins: tuple[int, ...], params: Params) -> Any:
+        """Append an equation over values of this builder given by number."""
+        seen = self._seen
+        if seen is not None:
+            same = seen.get((record, ins, params))
+            if same is not None:
+                return same
+        avals = self.avals
+        key = (params, *[avals[i] for i in ins])
+        outs = record.inferred.get(key)
+        if outs is None:
+            outs = infer(record, key)
+        place = None
+        lasti = 0
+        if self.source is not None:
+            place = self.source
+        elif seen is None:
+            frame: Any = sys._getframe(2)
+            while frame is not None:
+                name = frame.f_code.co_filename
+                internal = INTERNAL_FILES.get(name)
+                if internal is None:
+                    internal = is_internal(name)
+                if not internal:
+                    place, lasti = frame.f_code, frame.f_lasti
+                    break
+                frame = frame.f_back
+        number = len(avals)
+        # The instruction's offset is part of the structure: what a cached program says of the user's line is then right.
+        self.code.append((record, ins, params, lasti))
+        self.places.append(place)
+        self.firsts.append(number)
+        wrap = self.wrap
+        if not record.multiple:
+            out = outs[0]
+            avals.append(out)
+            result = wrap(self, number, out)
+        else:
+            avals.extend(outs)
+            result = tuple([wrap(self, number + k, out) for k, out in enumerate(outs)])
+        if seen is not None:
+            seen[(record, ins, params)] = result
+        return result
+
+    def apply_named(self, name: str, *args: Any, **params: Any) -> Any:
+        """Apply the primitive of this name."""
+        return PRIMITIVES[name](*args, **params)
+
+    def operator(self, name: str, x: Any, y: Any) -> Any:
+        """Apply an elementwise primitive to symbols of one shape and dtype, or one symbol and a Python number."""
+        if not isinstance(x, Sym):
+            x = self.full_like(y, x)
+        elif not isinstance(y, Sym):
+            y = self.full_like(x, y)
+        return PRIMITIVES[name](x, y)
+
+    def full(self, value: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+        """Return an array filled with one number that belongs to the structure."""
+        return self.apply(PRIMITIVES["full"], (), (("value", value), ("shape", shape), ("dtype", np.dtype(dtype))))
+
+    def full_like(self, like: Sym, value: Any) -> Any:
+        return self.full(value, like.aval.shape, like.aval.dtype)
+
+    def guard(self, kind: str, number: int, value: Any) -> None:
+        """Note that Python saw this value: a recording in which it comes out otherwise is another structure."""
+        self.code.append((None, kind, number, value))
+        self.places.append(None)
+        self.firsts.append(-1)
+
+    # -- the result -----------------------------------------------------------------------------------------------
+
+    def key(self) -> tuple[Any, ...]:
+        """The structure: equal keys mean the same program."""
+        return (tuple([self.avals[i] for i in self.inputs]), tuple(self.code))
+
+    def equations(self) -> list[Equation]:
+        """All equations so far, in the order of recording, which is topological."""
+        result = []
+        for entry, place, first in zip(self.code, self.places, self.firsts, strict=True):
+            if entry[0] is None:
+                continue
+            record, ins, params, lasti = entry
+            count = len(self.inferred(record, ins, params)) if record.multiple else 1
+            source = place if place is None or isinstance(place, Source) else Source(place, lasti)
+            result.append(Equation(record, ins, tuple(range(first, first + count)), params, source))
+        return result
+
+    def build(self, outputs: Iterable[Any], names: tuple[str, ...] = ()) -> Graph:
+        """Return the graph that computes ``outputs`` (symbols) from the inputs and then the constants."""
+        outs = tuple([self.number(out) for out in outputs])
+        equations = tuple(prune(self.equations(), outs))
+        inputs = tuple(self.inputs) + tuple([number for number, _ in self.constants])
+        return Graph(tuple(self.avals), inputs, equations, outs, names)
+
+    def number(self, value: Any) -> int:
+        """Return the number of a symbol or of a concrete value in this builder."""
+        if isinstance(value, Sym):
+            if value.base is not None:
+                value.refresh()
+            if value.builder is self:
+                return value.id
+        return self.lift(value)
+
+    def inferred(self, record: Primitive, ins: tuple[int, ...], params: Params) -> tuple[Aval, ...]:
+        """Avals of the outputs, by the primitive's shape rule."""
+        key = (params, *[self.avals[i] for i in ins])
+        return record.inferred.get(key) or infer(record, key)
+
+
+def infer(record: Primitive, key: tuple[Any, ...]) -> tuple[Aval, ...]:
+    """Run a shape rule and remember what it says."""
+    params, *avals = key
+    outs = record.infer(*avals, **dict(params))
+    if not record.multiple:
+        outs = (outs,)
+    if len(record.inferred) > _MAX_INFERRED:
+        record.inferred.clear()
+    record.inferred[key] = outs
+    return tuple(outs)
+
+
+def leaked(value: Any) -> LeakedTracerError:
+    """Return the error for a traced value that is used after its trace has ended."""
+    return LeakedTracerError(
+        explain(
+            "A traced value lives only as long as the function call that it was made in.",
+            found=f"{value!r}, used after its function had returned",
+            line=user_line(),
+            fix="return the value from the differentiated function (has_aux=True gives it back beside the gradient) "
+            "instead of keeping it in a global, an attribute or a closure",
+        )
+    )
+
+
+def inline(graph: Graph, builder: Builder, args: Sequence[Any]) -> list[Any]:
+    """Record a graph's equations in another builder, with ``args`` for its inputs; return its outputs."""
+    env: list[Any] = [None] * len(graph.avals)
+    for i, arg in zip(graph.inputs, args, strict=True):
+        env[i] = arg
+    outer = builder.source
+    for equation in graph.equations:
+        builder.source = equation.source
+        outs = builder.apply(equation.primitive, [env[i] for i in equation.inputs], equation.params)
+        if equation.primitive.multiple:
+            for i, out in zip(equation.outputs, outs, strict=True):
+                env[i] = out
+        else:
+            env[equation.outputs[0]] = outs
+    builder.source = outer
+    return [env[i] for i in graph.outputs]

@@ -1,0 +1,152 @@
+"""The graph: inputs, equations in topological order, outputs.
+
+R. E. Wengert, "A simple automatic derivative evaluation program", CACM 7(8), 1964, wrote a program as a list of
+elementary operations.  This is that list.  Values are numbered; ``graph.avals[i]`` says what value ``i`` is, and an
+equation names the values that it reads and the values that it makes.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ..errors import CyclicGraphError, explain
+from .aval import Aval
+from .show import text
+from .source import Source
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+
+Params = tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Equation:
+    """One primitive applied to earlier values.
+
+    Attributes
+    ----------
+    primitive : Primitive
+    inputs, outputs : tuple of int
+        Numbers of the values read and of the values made.
+    params : tuple of (name, value) pairs
+        What is fixed when the graph is made: axes, shapes, dtypes ...  Hashable.
+    source : Source or None
+        The user's line that this equation comes from.
+    """
+
+    primitive: Primitive
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    params: Params = ()
+    source: Source | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A program as an immutable, directed, acyclic graph.
+
+    Attributes
+    ----------
+    avals : tuple of Aval
+        ``avals[i]`` is the shape and dtype of value ``i``.
+    inputs : tuple of int
+        Values that are given: the function's arguments first, then the constants that it captured.
+    equations : tuple of Equation
+        In topological order: an equation reads only inputs and outputs of earlier equations.
+    outputs : tuple of int
+        Values that are returned.
+    names : tuple of str
+        Names of the inputs, for people; empty where nobody gave any.
+    """
+
+    avals: tuple[Aval, ...]
+    inputs: tuple[int, ...]
+    equations: tuple[Equation, ...]
+    outputs: tuple[int, ...]
+    names: tuple[str, ...] = ()
+
+    @cached_property
+    def in_avals(self) -> tuple[Aval, ...]:
+        return tuple(self.avals[i] for i in self.inputs)
+
+    @cached_property
+    def out_avals(self) -> tuple[Aval, ...]:
+        return tuple(self.avals[i] for i in self.outputs)
+
+    def __str__(self) -> str:
+        return text(self)
+
+    def __repr__(self) -> str:
+        return f"<Graph of {len(self.equations)} equations, {len(self.inputs)} inputs, {len(self.outputs)} outputs>"
+
+
+def last_uses(graph: Graph) -> list[int]:
+    """Return for each value the index of the last equation that reads it.
+
+    A value that is returned gets ``len(equations)``; one that nobody reads gets -1.
+    """
+    last = [-1] * len(graph.avals)
+    for k, equation in enumerate(graph.equations):
+        for i in equation.inputs:
+            last[i] = k
+    for i in graph.outputs:
+        last[i] = len(graph.equations)
+    return last
+
+
+def prune(equations: Sequence[Equation], outputs: Iterable[int]) -> list[Equation]:
+    """Leave out the equations that no output depends on (dead code)."""
+    needed = set(outputs)
+    kept = []
+    for equation in reversed(equations):
+        if not needed.isdisjoint(equation.outputs):
+            needed.update(equation.inputs)
+            kept.append(equation)
+    kept.reverse()
+    return kept
+
+
+def schedule(equations: Sequence[Equation], given: Iterable[int]) -> list[Equation]:
+    """Put equations into a topological order (Kahn's algorithm), keeping the given order where it is free.
+
+    Raises
+    ------
+    CyclicGraphError
+        If some equations wait for each other.
+    """
+    producer = {i: k for k, equation in enumerate(equations) for i in equation.outputs}
+    given = set(given)
+    waiting = [len({producer[i] for i in e.inputs if i in producer and i not in given}) for e in equations]
+    readers: list[set[int]] = [set() for _ in equations]
+    for k, equation in enumerate(equations):
+        for i in equation.inputs:
+            if i in producer and i not in given:
+                readers[producer[i]].add(k)
+    ready = [k for k, n in enumerate(waiting) if n == 0]
+    heapq.heapify(ready)
+    order: list[Equation] = []
+    while ready:
+        k = heapq.heappop(ready)
+        order.append(equations[k])
+        for reader in readers[k]:
+            waiting[reader] -= 1
+            if waiting[reader] == 0:
+                heapq.heappush(ready, reader)
+    if len(order) != len(equations):
+        stuck = [e for k, e in enumerate(equations) if waiting[k] > 0]
+        names = ", ".join(f"v{e.outputs[0]} = {e.primitive.name}({', '.join(f'v{i}' for i in e.inputs)})" for e in stuck[:4])
+        raise CyclicGraphError(
+            explain(
+                "A computation graph has no directed cycle: each equation reads only values made before it.",
+                found=f"{len(stuck)} equations wait for each other: {names}",
+                line=str(stuck[0].source or ""),
+                fix="make a new value instead of assigning to one that the equation itself reads; for feedback over "
+                "time, use a loop whose carry is the fed-back value",
+            )
+        )
+    return order

@@ -1,0 +1,103 @@
+"""Every error that Wengert raises on purpose, each with a class of its own.
+
+A message has up to four parts, always in this order: the rule that was broken, what was found instead, the
+user's own line, and what to write to mend it.  :func:`explain` puts them together so that all messages look alike.
+"""
+
+from __future__ import annotations
+
+
+def explain(rule: str, *, found: str = "", line: str = "", fix: str = "") -> str:
+    """Put the parts of an error message together.
+
+    Parameters
+    ----------
+    rule
+        One sentence: the rule that was broken.
+    found
+        The actual values, shapes and dtypes.
+    line
+        The user's line, as :func:`wengert.core.source.user_line` gives it.
+    fix
+        What to write instead.
+
+    Returns
+    -------
+    str
+        The message, one part a line.
+
+    Examples
+    --------
+    >>> print(explain("grad needs a scalar output.", found="shape (3,)", fix="use wg.jacobian"))
+    grad needs a scalar output.
+      found: shape (3,)
+      fix:   use wg.jacobian
+    """
+    parts = [rule]
+    if found:
+        parts.append(f"  found: {found}")
+    if line:
+        parts.append(f"  at:    {line}")
+    if fix:
+        parts.append(f"  fix:   {fix}")
+    return "\n".join(parts)
+
+
+class WengertError(Exception):
+    """Base class of all errors that Wengert raises on purpose."""
+
+
+class NonScalarOutputError(WengertError, TypeError):
+    """``grad`` was asked for the gradient of an output that is not a real scalar."""
+
+
+class IntegerInputError(WengertError, TypeError):
+    """An integer or boolean array was given where a derivative with respect to it was asked for."""
+
+
+class UntraceableError(WengertError, TypeError):
+    """A traced value was used in a way that cannot be recorded in a graph."""
+
+
+class LeakedTracerError(WengertError, RuntimeError):
+    """A traced value outlived the function call that it was made in."""
+
+
+class BatchedBranchError(WengertError, TypeError):
+    """Under ``vmap``, Python asked for the one value of something that has a value per batch entry."""
+
+
+class ShapeError(WengertError, ValueError):
+    """The shapes of the operands do not fit the operation."""
+
+
+class DtypeError(WengertError, TypeError):
+    """The dtypes of the operands do not fit the operation."""
+
+
+class ArgumentError(WengertError, TypeError):
+    """A transform was called with arguments that do not fit (argnums out of range, wrong containers ...)."""
+
+
+class CyclicGraphError(WengertError, ValueError):
+    """The equations given do not form a directed acyclic graph."""
+
+
+class InvalidGraphError(WengertError, ValueError):
+    """A graph breaks one of its invariants (an undefined value, a wrong shape ...)."""
+
+
+class MissingRuleError(WengertError, NotImplementedError):
+    """A primitive has no rule for the transform asked for, or a record was made without saying why not."""
+
+
+class MissingExtraError(WengertError, ImportError):
+    """An optional package is needed and not installed."""
+
+
+class GradientCheckError(WengertError, AssertionError):
+    """``check_grads`` found a derivative that disagrees with the reference."""
+
+
+class CheckpointError(WengertError, ValueError):
+    """A checkpoint file is damaged or does not belong to this training run."""

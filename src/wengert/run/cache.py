@@ -1,0 +1,49 @@
+"""Programs kept by structure."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from threading import Lock
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+
+
+class Cache:
+    """A bounded cache that drops what has not been used for longest.  Safe to use from several threads."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._entries: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return the entry for a key, made now if there is none.
+
+        Two threads that miss at once both make it and one of the two is kept; making is pure, so either will do.
+        """
+        entries = self._entries
+        with self._lock:
+            found = entries.get(key)
+            if found is not None:
+                entries.move_to_end(key)
+                return found  # type: ignore[no-any-return]
+        made = make()
+        with self._lock:
+            entries[key] = made
+            while len(entries) > self.size:
+                entries.popitem(last=False)
+        return made
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._entries.clear()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+PROGRAMS: Final = Cache(1024)
+"""Derived graphs and programs, under the transform's name and the recording's key."""

@@ -1,0 +1,1 @@
+"""From Python to graphs: running a user's function on values that write down what is done to them."""

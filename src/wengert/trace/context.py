@@ -1,0 +1,33 @@
+"""What is being traced now, in this thread.
+
+Only creation functions (``np.zeros`` has no traced argument to tell it) and nesting levels need to know.  It lives in a context
+variable and is put back in a ``finally``: an exception in a user's function leaves nothing behind, and threads and generators
+do not see each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
+
+from ..core.builder import Builder
+
+_CURRENT: Final[ContextVar[Builder | None]] = ContextVar("wengert_trace", default=None)
+
+
+def current() -> Builder | None:
+    """Return the builder of the innermost trace; None outside of traces."""
+    return _CURRENT.get()
+
+
+@contextmanager
+def tracing(builder: Builder) -> Iterator[Builder]:
+    """Make a builder the innermost trace; its symbols are dead afterwards."""
+    token = _CURRENT.set(builder)
+    try:
+        yield builder
+    finally:
+        _CURRENT.reset(token)
+        builder.finished = True

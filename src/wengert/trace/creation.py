@@ -1,0 +1,176 @@
+"""Functions that make arrays, as traced code sees them.
+
+Outside of a trace they are NumPy's own.  Inside, what they return is wrapped, so that traced values can be written
+into it, and lists of traced values become traced arrays.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from ..core.builder import Builder
+from . import promote
+from .context import current
+from .dispatch import FUNCTIONS
+from .tracer import Tracer, builder_of, fresh, is_traced, plain, wrap_result
+
+_REPLACED: Final[dict[Any, Any]] = {}
+_PLAIN: Final = (
+    "zeros ones empty full eye identity arange linspace logspace geomspace tri fromfunction fromiter frombuffer indices "
+    "zeros_like ones_like empty_like full_like diag_indices tril_indices triu_indices hanning hamming blackman bartlett "
+    "kaiser copy loadtxt genfromtxt fromstring load bmat vander"
+).split()
+
+
+def replacement(function: Any) -> Any:
+    """Return the traced version of a NumPy function or class; None where it needs none."""
+    try:
+        return _REPLACED.get(function)
+    except TypeError:  # not hashable
+        return None
+
+
+def _wrapping(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a version of a creation function whose result can be written into by traced code."""
+
+    @functools.wraps(function)
+    def create(*args: Any, **kwargs: Any) -> Any:
+        if current() is None:
+            return function(*args, **kwargs)
+        if any(map(is_traced, args)) or any(map(is_traced, kwargs.values())):
+            implementation = FUNCTIONS.get(function)
+            return implementation(*args, **kwargs) if implementation is not None else function(*args, **kwargs)
+        return wrap_result(function(*plain(list(args)), **plain(kwargs)))
+
+    return create
+
+
+for _name in _PLAIN:
+    if hasattr(np, _name):
+        _REPLACED[getattr(np, _name)] = _wrapping(getattr(np, _name))
+
+
+# -- np.array and its like --------------------------------------------------------------------------------------------
+
+
+def _array_like(function: Callable[..., Any], copies: bool) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def make(a: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if current() is None:
+            return function(a, dtype, *args, **kwargs)
+        if not is_traced(a):
+            if isinstance(a, Tracer) and not copies:
+                return a if dtype is None or np.dtype(dtype) == a.aval.dtype else a.astype(dtype)
+            if isinstance(a, np.ndarray) and not copies:
+                return function(a, dtype, *args, **kwargs)  # the caller's own array stays what it is
+            return fresh(np.asarray(function(plain(a), dtype, *args, **kwargs)))
+        ndmin = kwargs.get("ndmin", 0)
+        copy = kwargs.get("copy", copies)
+        return traced_array(a, dtype, copy=copies and copy is not False, ndmin=ndmin)
+
+    return make
+
+
+def traced_array(a: Any, dtype: Any = None, *, copy: bool = True, ndmin: int = 0) -> Any:
+    """Return ``np.array(a)`` for a traced value or a nested list that holds some."""
+    if isinstance(a, Tracer):
+        out = a
+        if dtype is not None and np.dtype(dtype) != a.aval.dtype:
+            out = a.astype(dtype)
+        elif copy or not a.aval.shape:
+            out = FUNCTIONS[np.copy](a)
+        if not out.aval.shape:
+            out.is_array = True
+    else:
+        out = _stack(a, builder_of(a), dtype)
+    while out.ndim < ndmin:
+        out = out[None]
+    return out
+
+
+def _leaves(a: Any, depth: int = 0) -> tuple[tuple[int, ...], list[Any]]:
+    """Flatten a nested list to its scalars and arrays; all rows have one shape."""
+    if type(a) in (list, tuple):
+        parts = [_leaves(x) for x in a]
+        shapes = {shape for shape, _ in parts}
+        if len(shapes) > 1:
+            raise ValueError(
+                "setting an array element with a sequence. The requested array has an inhomogeneous shape: "
+                f"its rows have the shapes {sorted(shapes)}"
+            )
+        shape = shapes.pop() if shapes else ()
+        return (len(a), *shape), [leaf for _, leaves in parts for leaf in leaves]
+    return np.shape(plain(a)) if not isinstance(a, Tracer) else a.aval.shape, [a]
+
+
+def _stack(a: Any, builder: Builder, dtype: Any) -> Any:
+    shape, leaves = _leaves(a)
+    avals = [promote.operand_aval(leaf) for leaf in leaves]
+    wanted = np.dtype(dtype) if dtype is not None else np.result_type(*{of.dtype for of in avals})
+    rows = []
+    for leaf in leaves:
+        leaf = promote.as_dtype(leaf, wanted)
+        if not isinstance(leaf, Tracer):
+            leaf = Tracer(builder, builder.constant(leaf), promote.operand_aval(leaf))
+        rows.append(leaf.builder.apply_named("reshape", leaf, shape=(max(leaf.aval.size, 0),)))
+    joined = rows[0] if len(rows) == 1 else builder.apply_named("concatenate", *rows, axis=0)
+    return builder.apply_named("reshape", joined, shape=shape)
+
+
+FUNCTIONS[np.array] = traced_array
+_REPLACED[np.array] = _array_like(np.array, copies=True)
+for _name in ("asarray", "asanyarray", "ascontiguousarray", "asfortranarray", "asarray_chkfinite", "require"):
+    if hasattr(np, _name):
+        _function = getattr(np, _name)
+        FUNCTIONS[_function] = functools.partial(traced_array, copy=False)
+        _REPLACED[_function] = _array_like(_function, copies=False)
+
+
+# -- types and questions ----------------------------------------------------------------------------------------------
+
+
+class _ArrayMeta(type):
+    def __instancecheck__(cls, value: Any) -> bool:
+        return isinstance(value, (np.ndarray, Tracer))
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        return wrap_result(np.ndarray(*args, **kwargs)) if current() is not None else np.ndarray(*args, **kwargs)
+
+
+class ndarray(metaclass=_ArrayMeta):  # noqa: N801
+    """Stands for ``np.ndarray`` in traced code: traced arrays are instances of it."""
+
+
+def _isscalar(x: Any) -> bool:
+    if isinstance(x, Tracer):
+        return not x.aval.shape and not getattr(x, "is_array", False)
+    return np.isscalar(x)
+
+
+_REPLACED[np.ndarray] = ndarray
+_REPLACED[np.isscalar] = _isscalar
+
+
+# -- the namespace ----------------------------------------------------------------------------------------------------
+
+
+class Namespace:
+    """NumPy, with the functions of this file in place of its own."""
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(np, name)
+        found = replacement(value)
+        value = value if found is None else found
+        self.__dict__[name] = value
+        return value
+
+    def __repr__(self) -> str:
+        return "<numpy, as traced code sees it>"
+
+
+NAMESPACE: Final = Namespace()
+NAMES: Final = frozenset({f.__name__ for f in _REPLACED}) | {"import", "r_", "c_", "mgrid", "ogrid"}

@@ -1,0 +1,108 @@
+"""What the families share: axes, keepdims, out, where."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from ...core.source import user_line
+from ...core.symbol import Sym
+from ..promote import as_dtype, operand_aval, stretch
+from ..tracer import builder_of, is_traced
+from ..ufuncs import write_out
+
+Axes = tuple[int, ...]
+NOT_GIVEN: Any = np._NoValue  # type: ignore[attr-defined]
+
+
+def normalize_axis(axis: Any, ndim: int) -> int:
+    """Return an axis counted from the front.
+
+    Raises
+    ------
+    numpy.exceptions.AxisError
+        If there is no such axis.
+    """
+    axis = operator.index(axis)
+    if not -ndim <= axis < ndim:
+        raise np.exceptions.AxisError(
+            f"axis {axis} is out of bounds for array of dimension {ndim}\n  at:    {user_line()}"
+        )
+    return axis % ndim
+
+
+def normalize_axes(axis: Any, ndim: int) -> Axes:
+    """Return a tuple of axes counted from the front; None means all."""
+    if axis is None:
+        return tuple(range(ndim))
+    if isinstance(axis, (tuple, list)):
+        axes = tuple(normalize_axis(a, ndim) for a in axis)
+        if len(set(axes)) != len(axes):
+            raise ValueError(f"duplicate value in 'axis': {axis}\n  at:    {user_line()}")
+        return axes
+    return (normalize_axis(axis, ndim),)
+
+
+def traced(x: Any, like: Any = None) -> Any:
+    """Return an operand as a symbol; a concrete one becomes a constant of the builder of ``like``."""
+    if isinstance(x, Sym) and x.builder is not None:
+        if x.base is not None:
+            x.refresh()
+        return x
+    if is_traced(x):  # a list with traced entries
+        return np.stack([traced(v, x) for v in x])
+    builder = builder_of(like)
+    value = x.share() if isinstance(x, Sym) else np.asarray(x)  # type: ignore[attr-defined]
+    return builder.wrap(builder, builder.constant(value), operand_aval(value))
+
+
+def together(*xs: Any) -> list[Any]:
+    """Return operands as symbols of the innermost builder among them."""
+    return [traced(x, list(xs)) for x in xs]
+
+
+def given(value: Any) -> bool:
+    """Say whether an optional argument was given (NumPy marks absent ones in two ways)."""
+    return value is not None and value is not NOT_GIVEN
+
+
+def kept(x: Any, shape: Axes, axes: Axes, keepdims: Any) -> Any:
+    """Put reduced axes back with size 1, if asked to."""
+    if keepdims is NOT_GIVEN or not keepdims:
+        return x
+    return np.reshape(x, tuple(1 if a in axes else n for a, n in enumerate(shape)))
+
+
+def finish(result: Any, out: Any, what: str) -> Any:
+    """Write a result into ``out=`` if there is one."""
+    if not given(out):
+        return result
+    if isinstance(out, tuple):
+        (out,) = out
+    write_out(out, result, what)
+    return out
+
+
+def spread_axis(x: Any, shape: Axes, axes: Axes) -> Any:
+    """Broadcast a value reduced over ``axes`` (without keepdims) back to ``shape``."""
+    kept_axes = tuple(a for a in range(len(shape)) if a not in axes)
+    return x.builder.apply_named("broadcast", x, shape=shape, axes=kept_axes)
+
+
+__all__ = [
+    "NOT_GIVEN",
+    "Axes",
+    "as_dtype",
+    "finish",
+    "given",
+    "kept",
+    "normalize_axes",
+    "normalize_axis",
+    "operand_aval",
+    "spread_axis",
+    "stretch",
+    "together",
+    "traced",
+]

@@ -1,0 +1,262 @@
+"""Shapes: reshape, transpose, join, split, repeat."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from ...core.source import user_line
+from ...ops import arithmetic, shape
+from ..dispatch import implements
+from ..tracer import as_view, fresh
+from .common import Axes, as_dtype, finish, normalize_axes, normalize_axis, operand_aval, stretch, together, traced
+from .reductions import common_dtype
+
+
+class Reshape:
+    """A view by reshape."""
+
+    def __init__(self, shape: Axes) -> None:
+        self.shape = shape
+
+    def read(self, base: Any) -> Any:
+        return shape.reshape(base, shape=self.shape)
+
+    def write(self, base: Any, value: Any) -> Any:
+        return shape.reshape(value, shape=base.aval.shape)
+
+
+class Transpose:
+    """A view by transpose."""
+
+    def __init__(self, axes: Axes) -> None:
+        self.axes = axes
+
+    def read(self, base: Any) -> Any:
+        return shape.transpose(base, axes=self.axes)
+
+    def write(self, base: Any, value: Any) -> Any:
+        return shape.transpose(value, axes=tuple(int(i) for i in np.argsort(self.axes)))
+
+
+def view(x: Any, how: Any) -> Any:
+    """Return a view of a traced array."""
+    return as_view(how.read(x), x, how)
+
+
+def _wanted_shape(old: Axes, new: Any) -> Axes:
+    sizes = [operator.index(n) for n in (new if isinstance(new, (tuple, list)) else (new,))]
+    if sizes.count(-1) == 1:
+        rest = -math.prod(sizes)
+        sizes[sizes.index(-1)] = math.prod(old) // rest if rest else 0
+    if math.prod(sizes) != math.prod(old) or any(n < 0 for n in sizes):
+        raise ValueError(f"cannot reshape array of size {math.prod(old)} and shape {old} into shape {new}\n"
+                         f"  at:    {user_line()}")  # fmt: skip
+    return tuple(sizes)
+
+
+@implements(np.reshape)
+def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: Any = None) -> Any:
+    x = traced(a)
+    new = _wanted_shape(x.shape, newshape if shape is None else shape)
+    if order == "F":
+        return np.transpose(np.reshape(np.transpose(x), new[::-1]))
+    out = view(x, Reshape(new))
+    return np.copy(out) if copy else out
+
+
+@implements(np.ravel)
+def ravel(a: Any, order: str = "C") -> Any:
+    return reshape(a, -1, order="F" if order == "F" else "C")
+
+
+@implements(np.transpose, np.permute_dims)
+def transpose(a: Any, axes: Any = None) -> Any:
+    x = traced(a)
+    axes = tuple(range(x.ndim))[::-1] if axes is None else normalize_axes(tuple(axes), x.ndim)
+    if len(axes) != x.ndim:
+        raise ValueError(f"axes don't match array: {axes} for shape {x.shape}\n  at:    {user_line()}")
+    return view(x, Transpose(axes))
+
+
+@implements(np.matrix_transpose, np.linalg.matrix_transpose)
+def matrix_transpose(x: Any, /) -> Any:
+    return np.swapaxes(x, -1, -2)
+
+
+@implements(np.swapaxes)
+def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
+    x = traced(a)
+    order = list(range(x.ndim))
+    i, j = normalize_axis(axis1, x.ndim), normalize_axis(axis2, x.ndim)
+    order[i], order[j] = order[j], order[i]
+    return view(x, Transpose(tuple(order)))
+
+
+@implements(np.moveaxis)
+def moveaxis(a: Any, source: Any, destination: Any) -> Any:
+    x = traced(a)
+    source, destination = normalize_axes(source, x.ndim), normalize_axes(destination, x.ndim)
+    order = [n for n in range(x.ndim) if n not in source]
+    for d, s in sorted(zip(destination, source, strict=True)):
+        order.insert(d, s)
+    return view(x, Transpose(tuple(order)))
+
+
+@implements(np.rollaxis)
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    n = np.ndim(a)
+    axis = normalize_axis(axis, n)
+    start = start + n if start < 0 else start
+    return moveaxis(a, axis, start - 1 if axis < start else start)
+
+
+@implements(np.expand_dims)
+def expand_dims(a: Any, axis: Any) -> Any:
+    x = traced(a)
+    axes = normalize_axes(axis, x.ndim + (len(axis) if isinstance(axis, (tuple, list)) else 1))
+    sizes = iter(x.shape)
+    return view(x, Reshape(tuple(1 if n in axes else next(sizes) for n in range(x.ndim + len(axes)))))
+
+
+@implements(np.squeeze)
+def squeeze(a: Any, axis: Any = None) -> Any:
+    x = traced(a)
+    axes = tuple(i for i, n in enumerate(x.shape) if n == 1) if axis is None else normalize_axes(axis, x.ndim)
+    if any(x.shape[i] != 1 for i in axes):
+        raise ValueError(
+            f"cannot select an axis to squeeze out which has size not equal to one: axis {axis} of shape {x.shape}\n"
+            f"  at:    {user_line()}"
+        )
+    return view(x, Reshape(tuple(n for i, n in enumerate(x.shape) if i not in axes)))
+
+
+def _at_least(function: Any, n: int) -> None:
+    @implements(function)
+    def at_least(*arrays: Any) -> Any:
+        def widen(a: Any) -> Any:
+            if np.ndim(a) >= n:
+                return a
+            x = traced(a, list(arrays))
+            if n == 3 and x.ndim == 2:
+                return x[:, :, None]
+            if n == 3 and x.ndim == 1:
+                return x[None, :, None]
+            return np.reshape(x, (1,) * (n - x.ndim) + x.shape)
+
+        results = tuple(widen(a) for a in arrays)
+        return results[0] if len(results) == 1 else results
+
+
+_at_least(np.atleast_1d, 1)
+_at_least(np.atleast_2d, 2)
+_at_least(np.atleast_3d, 3)
+
+
+@implements(np.broadcast_to)
+def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
+    x = traced(array)
+    shape = tuple(shape) if isinstance(shape, (tuple, list)) else (operator.index(shape),)
+    if np.broadcast_shapes(x.shape, shape) != shape:
+        raise ValueError(f"cannot broadcast shape {x.shape} to {shape}\n  at:    {user_line()}")
+    return stretch(x, shape)
+
+
+@implements(np.broadcast_arrays)
+def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
+    xs = together(*args)
+    shape = np.broadcast_shapes(*[x.shape for x in xs])
+    return tuple(stretch(x, shape) for x in xs)
+
+
+@implements(np.concatenate)
+def concatenate(arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: Any = None) -> Any:
+    arrays = list(arrays)
+    wanted = np.dtype(dtype) if dtype is not None else common_dtype([operand_aval(a) for a in arrays])
+    xs = [as_dtype(x, wanted) for x in together(*arrays)]
+    if axis is None:
+        xs, axis = [np.ravel(x) for x in xs], 0
+    if any(x.ndim == 0 for x in xs):
+        raise ValueError(f"zero-dimensional arrays cannot be concatenated\n  at:    {user_line()}")
+    joined = shape.concatenate(*xs, axis=normalize_axis(axis, xs[0].ndim))
+    return finish(joined, out, "np.concatenate")
+
+
+@implements(np.stack)
+def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: Any = None) -> Any:
+    arrays = together(*arrays)
+    if len({x.shape for x in arrays}) != 1:
+        shapes = ", ".join(str(x.shape) for x in arrays)
+        raise ValueError(f"all input arrays must have the same shape: {shapes}\n  at:    {user_line()}")
+    return concatenate([np.expand_dims(x, axis) for x in arrays], axis, out, dtype=dtype)
+
+
+@implements(np.hstack)
+def hstack(tup: Any, *, dtype: Any = None, casting: Any = None) -> Any:
+    arrays = [np.atleast_1d(x) for x in together(*tup)]
+    return concatenate(arrays, 0 if arrays[0].ndim == 1 else 1, dtype=dtype)
+
+
+@implements(np.vstack)
+def vstack(tup: Any, *, dtype: Any = None, casting: Any = None) -> Any:
+    return concatenate([np.atleast_2d(x) for x in together(*tup)], 0, dtype=dtype)
+
+
+@implements(np.dstack)
+def dstack(tup: Any) -> Any:
+    return concatenate([np.atleast_3d(x) for x in together(*tup)], 2)
+
+
+@implements(np.column_stack)
+def column_stack(tup: Any) -> Any:
+    return concatenate([x if x.ndim > 1 else np.reshape(x, (-1, 1)) for x in together(*tup)], 1)
+
+
+@implements(np.copy)
+def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
+    x = traced(a)
+    out = arithmetic.copy(x)
+    out.is_array = True
+    return out
+
+
+def _filled(function: Any, value: Any) -> None:
+    @implements(function)
+    def like(a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None) -> Any:
+        of = operand_aval(a)
+        wanted = of.shape if shape is None else shape
+        return fresh(np.full(wanted, value, of.dtype if dtype is None else dtype))
+
+
+_filled(np.zeros_like, 0)
+_filled(np.ones_like, 1)
+_filled(np.empty_like, 0)
+
+
+@implements(np.full_like)
+def full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None) -> Any:  # fmt: skip
+    of = operand_aval(a)
+    out = fresh(np.zeros(of.shape if shape is None else shape, of.dtype if dtype is None else dtype))
+    out[...] = fill_value
+    return out
+
+
+@implements(np.shape)
+def shape_of(a: Any) -> Any:
+    return operand_aval(a).shape
+
+
+@implements(np.ndim)
+def ndim_of(a: Any) -> int:
+    return operand_aval(a).ndim
+
+
+@implements(np.size)
+def size_of(a: Any, axis: Any = None) -> int:
+    of = operand_aval(a)
+    return of.size if axis is None else math.prod(of.shape[i] for i in normalize_axes(axis, of.ndim))
+
+

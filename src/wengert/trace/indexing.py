@@ -1,0 +1,271 @@
+"""NumPy's indexing, taken apart into slice, rev, reshape, gather and transpose equations.
+
+``x[...]`` with slices, integers, ``None`` and ``...`` ("basic") is a view; index arrays and masks ("advanced") copy.
+An advanced index is a basic view followed by one gather.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from ..core.source import user_line
+from ..core.symbol import Sym
+from ..errors import UntraceableError, explain
+from ..ops.index import gather, gather_add, gather_set, slice_, slice_set
+from ..ops.shape import reshape, rev, transpose
+from .promote import stretch
+
+Axes = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A basic index: cut, reverse, reshape."""
+
+    starts: Axes
+    stops: Axes
+    steps: Axes
+    reversed: Axes
+    cut: Axes
+    shape: Axes
+    whole: bool
+
+    def read(self, x: Any) -> Any:
+        """Record the reading of the part."""
+        if not self.whole:
+            x = slice_(x, starts=self.starts, stops=self.stops, steps=self.steps)
+        if self.reversed:
+            x = rev(x, axes=self.reversed)
+        return x if self.shape == self.cut else reshape(x, shape=self.shape)
+
+    def write(self, x: Any, value: Any) -> Any:
+        """Record the overwriting of the part by a value of the part's shape."""
+        if self.shape != self.cut:
+            value = reshape(value, shape=self.cut)
+        if self.reversed:
+            value = rev(value, axes=self.reversed)
+        return value if self.whole else slice_set(x, value, starts=self.starts, stops=self.stops, steps=self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """An advanced index: a basic window, then a gather, then the indexed axes moved to where NumPy puts them."""
+
+    window: Window
+    axes: Axes
+    indices: tuple[Any, ...]
+    order: Axes | None
+
+    def read(self, x: Any) -> Any:
+        """Record the reading of the entries."""
+        out = gather(self.window.read(x), *self.indices, axes=self.axes)
+        return out if self.order is None else transpose(out, axes=self.order)
+
+    def write(self, x: Any, value: Any) -> Any:
+        """Record the overwriting of the entries by a value of the result's shape."""
+        return self._update(gather_set, x, value)
+
+    def add(self, x: Any, value: Any) -> Any:
+        """Record the addition to the entries; repeated indices add repeatedly."""
+        return self._update(gather_add, x, value)
+
+    def _update(self, record: Any, x: Any, value: Any) -> Any:
+        if self.order is not None:
+            value = transpose(value, axes=tuple(int(i) for i in np.argsort(self.order)))
+        part = record(self.window.read(x), value, *self.indices, axes=self.axes)
+        return self.window.write(x, part)
+
+
+_WINDOWS: Final[dict[Any, Window]] = {}
+
+
+def parse(index: Any, shape: Axes) -> Window | Pick:
+    """Understand an index as NumPy does.
+
+    Raises
+    ------
+    IndexError
+        Where NumPy raises it: too many indices, an integer out of bounds.
+    UntraceableError
+        For an index that is neither integer, slice, array, mask, ellipsis nor None.
+    """
+    items = index if isinstance(index, tuple) else (index,)
+    try:
+        key = (shape, *[(i.start, i.stop, i.step) if type(i) is slice else _basic_key(i) for i in items])
+    except _AdvancedIndexError:
+        return _advanced(items, shape)
+    found = _WINDOWS.get(key)
+    if found is None:
+        if len(_WINDOWS) > 50_000:
+            _WINDOWS.clear()
+        found = _WINDOWS[key] = _basic(_expand(items, shape), shape)
+    return found
+
+
+class _AdvancedIndexError(Exception):
+    pass
+
+
+def _basic_key(item: Any) -> Any:
+    if item is None or item is Ellipsis:
+        return item
+    if isinstance(item, (int, np.integer)) and not isinstance(item, (bool, np.bool_)):
+        return int(item)
+    raise _AdvancedIndexError
+
+
+def _consumes(item: Any) -> int:
+    """Return how many axes an item uses up."""
+    if item is None:
+        return 0
+    if isinstance(item, np.ndarray) and item.dtype == np.bool_:
+        return item.ndim
+    return 1
+
+
+def _expand(items: tuple[Any, ...], shape: Axes) -> list[Any]:
+    """Replace the ellipsis, and add the full slices that an index leaves out."""
+    used = sum(_consumes(i) for i in items if i is not Ellipsis)
+    ellipses = sum(1 for i in items if i is Ellipsis)
+    if used > len(shape) or ellipses > 1:
+        rule = "an index can only have a single ellipsis" if ellipses > 1 else "too many indices for array"
+        raise IndexError(f"{rule}: the array has shape {shape}, the index {_shown(items)}\n  at:    {user_line()}")
+    rest = [slice(None)] * (len(shape) - used)
+    out: list[Any] = []
+    for item in items:
+        if item is Ellipsis:
+            out += rest
+            rest = []
+        else:
+            out.append(item)
+    return out + rest
+
+
+def _shown(items: Any) -> str:
+    return "[" + ", ".join("..." if i is Ellipsis else repr(i) for i in items) + "]"
+
+
+def _basic(items: list[Any], shape: Axes) -> Window:
+    starts, stops, steps, turned, cut, out = [], [], [], [], [], []
+    axis = 0
+    for item in items:
+        if item is None:
+            out.append(1)
+            continue
+        n = shape[axis]
+        if isinstance(item, slice):
+            picked = range(n)[_plain(item)]
+            count = len(picked)
+            if count == 0:
+                starts.append(0), stops.append(0), steps.append(1)
+            elif picked.step > 0:
+                starts.append(picked[0]), stops.append(picked[-1] + 1), steps.append(picked.step if count > 1 else 1)
+            else:
+                starts.append(picked[-1]), stops.append(picked[0] + 1), steps.append(-picked.step if count > 1 else 1)
+                if count > 1:
+                    turned.append(axis)
+            out.append(count)
+            cut.append(count)
+        else:
+            i = int(item)
+            if not -n <= i < n:
+                raise IndexError(
+                    f"index {i} is out of bounds for axis {axis} with size {n}: the array has shape {shape}\n"
+                    f"  at:    {user_line()}"
+                )
+            i %= n
+            starts.append(i), stops.append(i + 1), steps.append(1)
+            cut.append(1)
+        axis += 1
+    whole = tuple(stops) == shape and not any(starts) and all(s == 1 for s in steps)
+    return Window(tuple(starts), tuple(stops), tuple(steps), tuple(turned), tuple(cut), tuple(out), whole)
+
+
+def _plain(item: slice) -> slice:
+    """Let slice bounds be anything with ``__index__``."""
+    return slice(*[None if b is None else b.__index__() for b in (item.start, item.stop, item.step)])
+
+
+def _advanced(items: tuple[Any, ...], shape: Axes) -> Pick:
+    items = tuple(_as_index(i) for i in items)
+    expanded = _expand(items, shape)
+    pieces: list[Any] = []  # one per axis after masks have become integer arrays
+    for item in expanded:
+        if isinstance(item, np.ndarray) and item.dtype == np.bool_:
+            _check_mask(item, pieces, shape)
+            pieces += list(np.nonzero(item))
+        else:
+            pieces.append(item)
+    basic = [p if p is None or isinstance(p, slice) else slice(None) for p in pieces]
+    window = _basic(basic, shape)
+    axes, indices, places = [], [], []
+    for place, piece in enumerate(pieces):
+        if piece is None or isinstance(piece, slice):
+            continue
+        axes.append(place)
+        places.append(place)
+        indices.append(piece)
+    _check_bounds(indices, axes, window.shape, shape)
+    common = np.broadcast_shapes(*[np.shape(i) if not isinstance(i, Sym) else i.aval.shape for i in indices])
+    indices = [_spread(i, common) for i in indices]
+    order = None
+    adjacent = places == list(range(places[0], places[-1] + 1))
+    if adjacent and places[0] > 0:
+        k, ndim = len(common), len(common) + len(window.shape) - len(axes)
+        before = tuple(range(k, k + places[0]))
+        order = (*before, *range(k), *range(k + places[0], ndim))
+    return Pick(window, tuple(axes), tuple(indices), order)
+
+
+def _as_index(item: Any) -> Any:
+    if item is None or item is Ellipsis or isinstance(item, slice):
+        return item
+    if isinstance(item, Sym):
+        if item.builder is None:
+            return np.asarray(item)
+        if item.aval.dtype == np.bool_:
+            return item.concrete_mask()  # type: ignore[attr-defined]
+        if item.aval.dtype.kind in "iu":
+            return item
+        raise UntraceableError(
+            explain("Index arrays hold integers or booleans.", found=repr(item), line=user_line(), fix="use .astype(int)")
+        )
+    array = np.asarray(item)
+    if array.size == 0 and array.dtype.kind == "f":
+        array = array.astype(np.intp)  # x[[]] is an empty integer index
+    if array.dtype.kind not in "iub":
+        raise IndexError(
+            f"only integers, slices, ellipsis, None and integer or boolean arrays are valid indices, not {item!r}\n"
+            f"  at:    {user_line()}"
+        )
+    return array
+
+
+def _check_mask(mask: Any, pieces: list[Any], shape: Axes) -> None:
+    axis = sum(1 for p in pieces if p is not None)
+    if mask.shape != shape[axis : axis + mask.ndim]:
+        raise IndexError(
+            f"boolean index did not match: mask shape {mask.shape}, array shape {shape}, from axis {axis} on\n"
+            f"  at:    {user_line()}"
+        )
+
+
+def _check_bounds(indices: list[Any], axes: list[int], windowed: Axes, shape: Axes) -> None:
+    for index, axis in zip(indices, axes, strict=True):
+        if isinstance(index, Sym) or index.size == 0:
+            continue
+        n = windowed[axis]
+        if index.min() < -n or index.max() >= n:
+            raise IndexError(
+                f"index {index.min() if index.min() < -n else index.max()} is out of bounds for an axis of size {n}: "
+                f"the array has shape {shape}\n  at:    {user_line()}"
+            )
+
+
+def _spread(index: Any, shape: Axes) -> Any:
+    if isinstance(index, Sym):
+        return stretch(index, shape)
+    return index if index.shape == shape else np.broadcast_to(index, shape).copy()

@@ -1,0 +1,112 @@
+"""Recording: run a function on tracers and keep what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..core.aval import Aval, aval, aval_of
+from ..core.builder import Builder
+from ..core.graph import Graph
+from ..core.symbol import Sym
+from ..core.tree import Tree, flatten
+from .context import current, tracing
+from .force import Values
+from .rebind import rebound
+from .tracer import Tracer
+
+
+class Recording:
+    """One run of a function, written down.
+
+    Attributes
+    ----------
+    builder : Builder
+    outputs : list
+        Leaves of what the function returned: tracers or concrete values.
+    structure : Tree
+        The container they came in.
+    inputs : list of Tracer
+        The tracers given to the function, in order.
+    written : list of int
+        Which of them the function wrote into.
+    """
+
+    __slots__ = ("builder", "inputs", "outputs", "structure", "written")
+
+    def __init__(self, builder: Builder, inputs: list[Tracer], outputs: list[Any], structure: Tree) -> None:
+        self.builder = builder
+        self.inputs = inputs
+        self.outputs = outputs
+        self.structure = structure
+        self.written = [k for k, x in enumerate(inputs) if x.id != builder.inputs[k]]
+
+    def key(self) -> tuple[Any, ...]:
+        """What compiled programs are kept under: structure, and which values are returned."""
+        builder = self.builder
+        outs = tuple([builder.number(out) for out in self.outputs])
+        writes = tuple([(k, self.inputs[k].id) for k in self.written])
+        return (*builder.key(), outs, writes)
+
+    def graph(self, names: tuple[str, ...] = ()) -> Graph:
+        """Return the graph: (inputs, constants) -> (outputs, final values of the inputs written into)."""
+        return self.builder.build([*self.outputs, *[self.inputs[k] for k in self.written]], names)
+
+    def constants(self) -> list[Any]:
+        """Values of the constants captured: concrete, or symbols of outer traces."""
+        return [value for _, value in self.builder.constants]
+
+
+def record(
+    function: Callable[..., Any],
+    make_args: Callable[[list[Tracer]], tuple[Sequence[Any], dict[str, Any]]],
+    avals: Sequence[Aval],
+    values: Sequence[Any],
+) -> Recording:
+    """Run a function on tracers.
+
+    Parameters
+    ----------
+    function
+        The user's function.
+    make_args
+        Takes the tracers and returns positional and keyword arguments for it.
+    avals
+        Shapes and dtypes of the tracers.
+    values
+        Their values, for Python's questions (``if x > 0``): concrete, or symbols of an outer trace, or
+        :data:`~wengert.trace.force.BATCHED`.
+    """
+    outer = current()
+    runnable, mutates = rebound(function)
+    builder = Builder(level=0 if outer is None else outer.level + 1, wrap=Tracer, snapshot=mutates)
+    with tracing(builder):
+        inputs = []
+        known = {}
+        for of, value in zip(avals, values, strict=True):
+            tracer = builder.input(of)
+            tracer.is_array = bool(of.shape) or type(value).__name__ == "ndarray"
+            known[tracer.id] = value
+            inputs.append(tracer)
+        builder.context = Values(known)
+        args, kwargs = make_args(inputs)
+        result = runnable(*args, **kwargs)
+        outputs, structure = flatten(result)
+        for k, out in enumerate(outputs):
+            if isinstance(out, Sym):
+                out.refresh()
+                if out.builder is None:
+                    outputs[k] = out.array  # type: ignore[attr-defined]
+        for x in inputs:
+            x.refresh()
+        return Recording(builder, inputs, outputs, structure)
+
+
+def strong(of: Aval) -> Aval:
+    """Return the aval without weakness."""
+    return aval(of.shape, of.dtype) if of.weak else of
+
+
+def value_aval(value: Any) -> Aval:
+    """Return the aval of an argument: concrete, or a tracer of an outer trace."""
+    return value.aval if isinstance(value, Sym) else aval_of(value)

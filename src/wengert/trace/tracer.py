@@ -1,0 +1,545 @@
+"""The tracer: an array that writes down what is done to it.
+
+It follows NumPy's protocols (operators, ``__array_ufunc__``, ``__array_function__``), so that plain NumPy code runs on it unchanged.
+It is also mutable as an array is: writing gives it a new version in the graph, and a view and its base see each other's
+writes.  The graph itself never changes; only the tracer's idea of which value it stands for does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.aval import aval, aval_of
+from ..core.builder import leaked
+from ..core.source import user_line
+from ..core.symbol import Sym
+from ..errors import UntraceableError, explain
+from ..ops import arithmetic
+from . import force, promote
+from .dispatch import FUNCTIONS, UFUNCS
+from .indexing import Window, parse
+
+if TYPE_CHECKING:
+    from ..core.builder import Builder
+
+
+class Tracer(Sym):
+    """An array under trace.
+
+    Attributes
+    ----------
+    array : numpy.ndarray or None
+        A fresh array (``np.zeros(3)`` in traced code) that no traced value was written to yet: computed by NumPy as usual.
+    base, view
+        For a view: what it is a view of, and how its part is read and written.
+    version : int
+        Counts the writes; ``seen`` is the base's version that this view shows.
+    is_array : bool
+        False for what NumPy would return as a scalar: immutable.
+    """
+
+    __slots__ = ("array", "is_array", "seen", "shared", "version", "view")
+
+    __array_priority__ = 1000.0
+
+    def __init__(self, builder: Builder, id: int, of: Any) -> None:
+        self.builder = builder
+        self.id = id
+        self.aval = of
+        self.base = None
+        self.version = 0
+        self.array = None
+
+    # -- views and writes -----------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Read the base again if it was written to since."""
+        base = self.base
+        if base is None:
+            return
+        base.refresh()
+        if self.seen != base.version:
+            self.seen = base.version
+            self.version += 1
+            self._become(self.view.read(base) if base.builder is not None else base.array[self.view])
+
+    def _become(self, value: Any) -> None:
+        if isinstance(value, Sym):
+            self.builder, self.id, self.array = value.builder, value.id, None
+        else:
+            self.array = value
+
+    def assign(self, value: Sym) -> None:
+        """Stand for another value from now on (of the same shape and dtype); tell the base."""
+        self.refresh()
+        if self.builder is not None and self.builder.finished:
+            raise leaked(self)
+        if value.builder is not self.builder and self.builder is not None and value.builder.level > self.builder.level:
+            self._check_inner_write(value)
+        self._become(value)
+        self.version += 1
+        if self.base is not None:
+            self.base.assign(self.view.write(self.base, value))
+            self.seen = self.base.version
+
+    def _check_inner_write(self, value: Sym) -> None:
+        raise UntraceableError(
+            explain(
+                "A function that is being differentiated cannot write a traced value into an array of the outer function.",
+                found=f"{value!r} written into {self!r}",
+                line=user_line(),
+                fix="return the value from the inner function and write it outside, or has_aux=True",
+            )
+        )
+
+    def share(self) -> Any:
+        """Return the concrete array for a recording; a later write to this tracer will then copy it first."""
+        self.refresh()
+        self.shared = True
+        array = self.array
+        frozen = array.view()
+        frozen.flags.writeable = False
+        return frozen
+
+    def writable(self) -> Any:
+        """Return the concrete array for writing into, a copy if a recording holds it."""
+        root: Any = self
+        while root.base is not None:
+            root = root.base
+        if root.shared:
+            root.array = root.array.copy()
+            root.shared = False
+            root.version += 1
+        self.refresh()
+        return self.array
+
+    # -- indexing -------------------------------------------------------------------------------------------------
+
+    def __getitem__(self, index: Any) -> Any:
+        if self.base is not None:
+            self.refresh()
+        if self.builder is None:
+            return fresh_view(self, index)
+        where = parse(index, self.aval.shape)
+        out = where.read(self)
+        if type(where) is Window and (where.shape or index is Ellipsis):
+            return as_view(out, self, where)
+        return out
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.refresh()
+        if self.builder is None:
+            if not is_traced(value):
+                self.writable()[plain(index)] = plain(value)
+                return
+            lift_fresh(self, value)
+        elif not self.aval.shape and not getattr(self, "is_array", False) and self.base is None:
+            raise TypeError(f"a scalar does not support item assignment\n  at:    {user_line()}")
+        where = parse(index, self.aval.shape)
+        shape = where.shape if isinstance(where, Window) else where.read(self).shape
+        self.assign(where.write(self, fitted(value, shape, self)))
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.aval.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(self.aval.shape[0]))
+
+    def __len__(self) -> int:
+        if not self.aval.shape:
+            raise TypeError("len() of unsized object")
+        return self.aval.shape[0]
+
+    # -- NumPy's protocols ----------------------------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return call_function(function, args, kwargs)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        self.refresh()
+        if self.builder is None:
+            return np.array(self.array, dtype, copy=copy)
+        raise untraceable("turned into a plain NumPy array", self)
+
+    # -- Python asks for a value ----------------------------------------------------------------------------------
+
+    def __bool__(self) -> bool:
+        self.refresh()
+        if self.aval.size != 1:
+            raise ValueError(
+                "The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()\n"
+                f"  at:    {user_line()}"
+            )
+        if self.builder is None:
+            return bool(self.array)
+        return bool(force.observe(self, "bool", lambda value: bool(np.asarray(value).reshape(())[()])))
+
+    def __int__(self) -> int:
+        self.refresh()
+        if self.builder is None:
+            return int(self.array)
+        if self.aval.size != 1 or self.aval.dtype.kind == "c":
+            raise TypeError("only real length-1 arrays can be converted to Python integers")
+        return int(force.observe(self, "int", lambda value: int(np.asarray(value).reshape(())[()])))
+
+    def __index__(self) -> int:
+        if self.aval.dtype.kind not in "iu" or self.aval.shape:
+            raise TypeError("only integer scalar arrays can be converted to a scalar index")
+        return int(self)
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return int(np.rint(self)) if digits is None else np.round(self, digits)
+
+    def __trunc__(self) -> int:
+        return int(self)
+
+    def __floor__(self) -> int:
+        return int(np.floor(self))
+
+    def __ceil__(self) -> int:
+        return int(np.ceil(self))
+
+    def __float__(self) -> float:
+        self.refresh()
+        if self.builder is None:
+            return float(self.array)
+        raise untraceable("turned into a Python float", self)
+
+    def __complex__(self) -> complex:
+        self.refresh()
+        if self.builder is None:
+            return complex(self.array)
+        raise untraceable("turned into a Python complex", self)
+
+    def item(self, *args: Any) -> Any:
+        """Return an entry as a scalar (a traced one)."""
+        self.refresh()
+        if self.builder is None:
+            return self.array.item(*args)
+        if args:
+            return self.reshape(-1)[args[0]] if len(args) == 1 and isinstance(args[0], int) else self[args]
+        if self.aval.size != 1:
+            raise ValueError("can only convert an array of size 1 to a Python scalar")
+        return self.reshape(())
+
+    def concrete_mask(self) -> Any:
+        """Return the values of a boolean array that an index is made of."""
+        return force.value(self)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        if self.builder is None:
+            return repr(self.array)
+        state = ", of a trace that has ended" if self.builder.finished else ""
+        return f"Tracer<{self.aval!r}{state}>"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.array, spec) if self.builder is None else repr(self)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return np.copy(self)
+
+    def __copy__(self) -> Any:
+        return np.copy(self)
+
+    def __reduce__(self) -> Any:
+        raise untraceable("pickled", self)
+
+
+# -- making tracers ---------------------------------------------------------------------------------------------------
+
+
+def fresh(array: Any) -> Tracer:
+    """Wrap a concrete array that traced code has just made, so that traced values can be written into it."""
+    self = Tracer(None, -1, aval(array.shape, array.dtype))  # type: ignore[arg-type]
+    self.array = array
+    self.shared = False
+    self.is_array = True
+    return self
+
+
+def wrap_result(value: Any) -> Any:
+    """Wrap the arrays among the results of a NumPy call on fresh arrays."""
+    if type(value) is np.ndarray:
+        return fresh(value)
+    if type(value) in (tuple, list):
+        return type(value)(wrap_result(v) for v in value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(wrap_result, value))
+    return value
+
+
+def fresh_view(base: Tracer, index: Any) -> Any:
+    """Index a fresh array; a basic index gives a view that shares its memory."""
+    if is_traced(index):
+        return parse_traced(base, index)
+    array = base.array[plain(index)]
+    if not isinstance(array, np.ndarray):
+        return array
+    out = fresh(array)
+    if array.base is not None and np.shares_memory(array, base.array):
+        out.base, out.view, out.seen = base, FreshView(plain(index), base.aval.shape), base.version
+    return out
+
+
+class FreshView:
+    """How a view of a fresh array is read and written once its base is traced; as an index until then."""
+
+    def __init__(self, index: Any, shape: tuple[int, ...]) -> None:
+        self.index = index
+        self.window = parse(index, shape)
+
+    def read(self, base: Any) -> Any:
+        return self.window.read(base)
+
+    def write(self, base: Any, value: Any) -> Any:
+        return self.window.write(base, value)
+
+
+def as_view(out: Any, base: Tracer, view: Any) -> Any:
+    """Note that ``out`` is a view of ``base``."""
+    if isinstance(out, Tracer):
+        if out is base:  # reading the whole makes no equation, but is a new array object all the same
+            out = Tracer(base.builder, base.id, base.aval)
+        out.base, out.view, out.seen = base, view, base.version
+    return out
+
+
+def lift_fresh(self: Tracer, value: Any) -> None:
+    """Turn a fresh array into a traced one, because a traced value is about to be written into it."""
+    builder = builder_of(value)
+    root: Any = self
+    while root.base is not None:
+        root = root.base
+    if root.builder is None:
+        number = builder.constant(root.array.copy())
+        root.builder, root.id = builder, number
+        root.version += 1
+        root.array = None
+    self.refresh()
+
+
+def parse_traced(base: Tracer, index: Any) -> Any:
+    """Index a fresh array by a traced index."""
+    builder = builder_of(index)
+    number = builder.constant(base.share())
+    return Tracer(builder, number, base.aval)[index]
+
+
+# -- helpers ----------------------------------------------------------------------------------------------------------
+
+
+def is_traced(value: Any) -> bool:
+    """Say whether there is a traced value (not just a fresh array) in a value or a nested list of them."""
+    if isinstance(value, Tracer):
+        value.refresh()
+        return value.builder is not None
+    if type(value) in (list, tuple):
+        return any(map(is_traced, value))
+    if type(value) is slice:
+        return is_traced((value.start, value.stop, value.step))
+    return False
+
+
+def builder_of(value: Any) -> Any:
+    """Return the innermost builder among the traced values in a nested list."""
+    if isinstance(value, Tracer):
+        return value.builder
+    found = None
+    if type(value) in (list, tuple):
+        for v in value:
+            b = builder_of(v)
+            if b is not None and (found is None or b.level > found.level):
+                found = b
+    return found
+
+
+def plain(value: Any) -> Any:
+    """Take fresh arrays out of their wrappers."""
+    if isinstance(value, Tracer):
+        value.refresh()
+        return value.array
+    if type(value) in (list, tuple):
+        return type(value)(plain(v) for v in value)
+    if type(value) is slice:
+        return slice(plain(value.start), plain(value.stop), plain(value.step))
+    if type(value) is dict:
+        return {k: plain(v) for k, v in value.items()}
+    return value
+
+
+def fitted(value: Any, shape: tuple[int, ...], into: Tracer) -> Any:
+    """Broadcast and convert a value to what is written into an array (NumPy's rule: cast to the array's dtype)."""
+    if type(value) in (list, tuple):
+        value = np_array(value) if is_traced(value) else np.asarray(plain(value))
+    if not isinstance(value, Sym):
+        of = aval_of(value)
+        if of.dtype.kind not in "biufc":
+            raise untraceable(f"given {value!r} of dtype {of.dtype} to store", into)
+        value = np.asarray(value).astype(into.aval.dtype, copy=False)
+        value = Tracer(into.builder, into.builder.constant(value), aval(value.shape, value.dtype))
+    elif value.builder is None:
+        value = Tracer(into.builder, into.builder.constant(value.share()), value.aval)  # type: ignore[attr-defined]
+    lead = value.ndim - len(shape)
+    if lead > 0 and all(n == 1 for n in value.shape[:lead]):
+        value = np.reshape(value, value.shape[lead:])
+    if promote.broadcast_shape("assignment", (value.aval, aval(shape, value.aval.dtype))) != shape:
+        raise ValueError(
+            f"could not broadcast input array from shape {value.shape} into shape {shape}\n  at:    {user_line()}"
+        )
+    return promote.stretch(promote.as_dtype(value, into.aval.dtype), shape)
+
+
+def np_array(value: Any) -> Any:
+    """``np.array`` of a nested list that holds traced values."""
+    return FUNCTIONS[np.array](value)
+
+
+def untraceable(what: str, value: Any) -> UntraceableError:
+    """Return the error for a use of a traced value that no graph can record."""
+    return UntraceableError(
+        explain(
+            f"A traced value cannot be {what}: the result would silently be a constant, with a zero derivative.",
+            found=repr(value),
+            line=user_line(),
+            fix="stay in NumPy: np.sin(x) instead of math.sin(x), x instead of float(x) or np.asarray(x); where a constant is "
+            "meant, say wg.stop_gradient(x); for code that needs real arrays, give it a rule with wg.custom_jvp",
+        )
+    )
+
+
+# -- ufuncs and functions ---------------------------------------------------------------------------------------------
+
+
+def call_ufunc(ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
+    """Do for traced operands what ``ufunc.method(*inputs, **kwargs)`` does for arrays."""
+    if method == "__call__" and not kwargs:
+        handler = UFUNCS.get(ufunc)
+        if handler is not None:
+            for x in inputs:
+                if isinstance(x, Tracer):
+                    if x.base is not None:
+                        x.refresh()
+                    if x.builder is not None:
+                        return handler(*inputs)
+                elif type(x) is list and is_traced(x):
+                    return handler(*[np_array(v) if type(v) is list and is_traced(v) else v for v in inputs])
+    return FUNCTIONS["ufunc"](ufunc, method, inputs, kwargs)
+
+
+def call_function(function: Any, args: Any, kwargs: Any) -> Any:
+    """Do for traced arguments what a NumPy function does for arrays."""
+    if not any(map(is_traced, args)) and not (kwargs and any(map(is_traced, kwargs.values()))):
+        with_out = kwargs.get("out")
+        result = function(*plain(list(args)), **plain(kwargs))
+        return with_out if isinstance(with_out, Tracer) else wrap_result(result)
+    implementation = FUNCTIONS.get(function)
+    if implementation is None:
+        name = f"{getattr(function, '__module__', 'numpy')}.{getattr(function, '__name__', function)}"
+        raise UntraceableError(
+            explain(
+                f"{name} has no meaning for traced values yet.",
+                found=", ".join(repr(a) for a in args if isinstance(a, Tracer)),
+                line=user_line(),
+                fix="write it with other NumPy functions, or give it a derivative with wg.custom_jvp or wg.custom_vjp",
+            )
+        )
+    return implementation(*args, **kwargs)
+
+
+def _binary(name: str, record: Any, ufunc: Any) -> None:
+    elementwise = promote.elementwise
+
+    def forward(self: Tracer, other: Any) -> Any:
+        if type(other) is list or not (isinstance(other, Tracer) and other.builder is not None) and self.builder is None:
+            return call_ufunc(ufunc, "__call__", (self, other), {})
+        return elementwise(record, ufunc, (self, other)) if is_operand(other) else NotImplemented
+
+    def backward(self: Tracer, other: Any) -> Any:
+        if type(other) is list or self.builder is None:
+            return call_ufunc(ufunc, "__call__", (other, self), {})
+        return elementwise(record, ufunc, (other, self)) if is_operand(other) else NotImplemented
+
+    def inplace(self: Tracer, other: Any) -> Any:
+        self.refresh()
+        if not getattr(self, "is_array", True) or not self.aval.shape and self.base is None and self.builder is not None:
+            return forward(self, other)  # a scalar: Python binds the name to a new one
+        return call_ufunc(ufunc, "__call__", (self, other), {"out": (self,)})
+
+    setattr(Tracer, f"__{name}__", forward)
+    setattr(Tracer, f"__r{name}__", backward)
+    setattr(Tracer, f"__i{name}__", inplace)
+
+
+_OPERANDS = (Tracer, int, float, complex, np.ndarray, np.generic)
+
+
+def is_operand(value: Any) -> bool:
+    """Say whether a value can stand beside a traced one in arithmetic."""
+    return isinstance(value, _OPERANDS)
+
+
+for _name, _record, _ufunc in (
+    ("add", arithmetic.add, np.add),
+    ("sub", arithmetic.sub, np.subtract),
+    ("mul", arithmetic.mul, np.multiply),
+    ("truediv", arithmetic.div, np.divide),
+):
+    _binary(_name, _record, _ufunc)
+
+
+def _through_ufunc(name: str, ufunc: Any, *, reflected: bool = True) -> None:
+    """Give the tracer an operator that is just a call of a ufunc."""
+
+    def forward(self: Tracer, *others: Any) -> Any:
+        if others and not isinstance(others[0], (*_OPERANDS, list)):
+            return NotImplemented
+        return call_ufunc(ufunc, "__call__", (self, *others), {})
+
+    def backward(self: Tracer, other: Any) -> Any:
+        return call_ufunc(ufunc, "__call__", (other, self), {})
+
+    def inplace(self: Tracer, other: Any) -> Any:
+        self.refresh()
+        if not self.aval.shape and self.base is None and self.builder is not None:
+            return forward(self, other)
+        return call_ufunc(ufunc, "__call__", (self, other), {"out": (self,)})
+
+    setattr(Tracer, f"__{name}__", forward)
+    if reflected:
+        setattr(Tracer, f"__r{name}__", backward)
+        setattr(Tracer, f"__i{name}__", inplace)
+
+
+for _name, _ufunc, _reflected in (
+    ("pow", np.power, True),
+    ("matmul", np.matmul, True),
+    ("floordiv", np.floor_divide, True),
+    ("mod", np.remainder, True),
+    ("and", np.bitwise_and, True),
+    ("or", np.bitwise_or, True),
+    ("xor", np.bitwise_xor, True),
+    ("lshift", np.left_shift, True),
+    ("rshift", np.right_shift, True),
+    ("neg", np.negative, False),
+    ("pos", np.positive, False),
+    ("abs", np.absolute, False),
+    ("invert", np.invert, False),
+    ("eq", np.equal, False),
+    ("ne", np.not_equal, False),
+    ("lt", np.less, False),
+    ("le", np.less_equal, False),
+    ("gt", np.greater, False),
+    ("ge", np.greater_equal, False),
+):
+    _through_ufunc(_name, _ufunc, reflected=_reflected)
+
+Tracer.__divmod__ = lambda self, other: np.divmod(self, other)  # type: ignore[attr-defined]
+Tracer.__rdivmod__ = lambda self, other: np.divmod(other, self)  # type: ignore[attr-defined]

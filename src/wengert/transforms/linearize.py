@@ -1,0 +1,73 @@
+"""Linearize: split a graph into the program itself and the linear map that is its derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..core.builder import Builder
+from ..core.graph import Graph, prune
+from .forward import instantiate, push, tangent_aval
+
+
+@dataclass(frozen=True, slots=True)
+class Linearized:
+    """A graph split in two at a point that is not known yet.
+
+    Attributes
+    ----------
+    primal : Graph
+        inputs -> outputs, residuals.
+    linear : Graph
+        residuals, tangents of the active inputs -> tangents of the outputs.  Linear in the tangents.
+    residuals : int
+        How many residuals: what the derivative needs to remember.
+    values : dict
+        Number of a value of the original graph -> number of its tangent in ``linear``; for tables and pictures.
+    """
+
+    primal: Graph
+    linear: Graph
+    residuals: int
+    values: dict[int, int]
+
+
+def linearize(graph: Graph, active: Sequence[bool]) -> Linearized:
+    """Split a graph into primal and linear part.
+
+    The pushforward is recorded in one graph first; an equation that depends on a tangent belongs to the linear part, all others
+    to the primal part, and the values that cross over are the residuals.
+
+    Parameters
+    ----------
+    graph : Graph
+    active : sequence of bool
+        Which inputs to differentiate with respect to.
+    """
+    builder = Builder(reuse=True)
+    primals = [builder.input(of) for of in graph.in_avals]
+    tangents = [builder.input(tangent_aval(of)) if a else None for of, a in zip(graph.in_avals, active, strict=True)]
+    env, dot = push(graph, builder, primals, tangents)
+    outs = [builder.number(env[i]) for i in graph.outputs]
+    out_dots = [builder.number(instantiate(builder, dot[i], graph.avals[i])) for i in graph.outputs]
+
+    moving = {t.id for t in tangents if t is not None}
+    known, linear = [], []
+    for equation in builder.equations():
+        if any(i in moving for i in equation.inputs):
+            moving.update(equation.outputs)
+            linear.append(equation)
+        else:
+            known.append(equation)
+    linear = prune(linear, out_dots)
+    read = [i for equation in linear for i in equation.inputs if i not in moving]
+    read += [i for i in out_dots if i not in moving]
+    residuals = tuple(dict.fromkeys(read))
+    avals = tuple(builder.avals)
+    primal_inputs = tuple(p.id for p in primals)
+    return Linearized(
+        Graph(avals, primal_inputs, tuple(prune(known, [*outs, *residuals])), (*outs, *residuals), graph.names),
+        Graph(avals, (*residuals, *(t.id for t in tangents if t is not None)), tuple(linear), tuple(out_dots)),
+        len(residuals),
+        {i: t.id for i, t in enumerate(dot) if t is not None and t.builder is builder},
+    )
