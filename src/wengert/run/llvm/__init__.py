@@ -1,0 +1,1 @@
+"""Graph -> machine code, through LLVM."""

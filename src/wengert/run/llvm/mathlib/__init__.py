@@ -1,0 +1,76 @@
+"""Elementary and special functions as LLVM IR that LLVM's loop vectoriser can turn into SIMD code.
+
+Each function is straight-line scalar code without calls or branches, marked ``alwaysinline``; a loop over it becomes a
+loop over vectors of whatever width the CPU has. There are no target intrinsics, no vector math library, no fast-math.
+
+    function = declare(module, "exp", ir.DoubleType())
+    builder.call(function, [x])
+
+``emit`` holds the notation the formulas are written in, ``ieee`` the bit-level pieces, ``coefficients`` the polynomials
+(made by ``tools/minimax.py``), and each family of functions has a file.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+
+from wengert.run.llvm.mathlib import error_function, exponential, hyperbolic, logarithm, power, trigonometric
+from wengert.run.llvm.mathlib.emit import Value, format_of
+from wengert.run.llvm.mathlib.registry import FUNCTIONS
+
+__all__ = ["ACCURACY", "FUNCTIONS", "declare"]
+
+FAMILIES = (error_function, exponential, hyperbolic, logarithm, power, trigonometric)
+
+ACCURACY: dict[str, dict[str, float]] = {name: dict(d.ulps) for name, d in sorted(FUNCTIONS.items())}
+"""The largest error of each function in units in the last place, by function and dtype."""
+
+
+def declare(module: ir.Module, name: str, type: ir.Type) -> ir.Function:  # noqa: A002 - the IR's own word
+    """The function of this name and float type in the module, written into it on first use.
+
+    Parameters
+    ----------
+    module : llvmlite.ir.Module
+    name : str
+        A key of :data:`FUNCTIONS`, for instance ``"exp"``.
+    type : llvmlite.ir.DoubleType or llvmlite.ir.FloatType
+        Of the arguments and the result.
+
+    Returns
+    -------
+    llvmlite.ir.Function
+        Internal and ``alwaysinline``.
+
+    Raises
+    ------
+    KeyError
+        There is no function of that name.
+    TypeError
+        The type is neither float nor double.
+
+    Examples
+    --------
+    >>> from llvmlite import ir
+    >>> module = ir.Module()
+    >>> declare(module, "exp", ir.DoubleType()).name
+    'wengert.exp.f64'
+    >>> declare(module, "exp", ir.DoubleType()) is declare(module, "exp", ir.DoubleType())
+    True
+    """
+    if name not in FUNCTIONS:
+        raise KeyError(f"mathlib has no function {name!r}; it has {', '.join(sorted(FUNCTIONS))}")
+    form = format_of(type)
+    if form is None:
+        raise TypeError(f"mathlib functions exist for float and double, not for IR type {type}")
+    definition = FUNCTIONS[name]
+    full_name = f"wengert.{name}.{form.suffix}"
+    if full_name in module.globals:
+        return module.globals[full_name]
+    function = ir.Function(module, ir.FunctionType(type, [type] * definition.arity), full_name)
+    function.linkage = "internal"
+    function.attributes.add("alwaysinline")
+    function.attributes.add("nounwind")
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    builder.ret(definition.emit(*(Value(builder, argument) for argument in function.args)).ir)
+    return function
