@@ -9,7 +9,7 @@ Chebyshev points, in 50-digit arithmetic. ``w`` is chosen so that the weighted e
 function that the polynomial ends up in.
 
 Rounding the coefficients of the best real polynomial to float32 spoils it. So there the coefficients are fixed one at a
-time from the constant term up: round one, subtract it, fit the rest again; each fit makes up for the rounding before it.
+time from the constant term up: round one, subtract it, fit the rest again; each fit makes up for the one before.
 
 Needs mpmath.
 """
@@ -42,6 +42,7 @@ class Fit:
     low: mpf
     high: mpf
     degrees: dict[str, int]
+    split_constant: bool = False  # also give what rounding takes from the constant term, as NAME_LOW
 
 
 def chebyshev_points(low: mpf, high: mpf, count: int) -> list[mpf]:
@@ -106,15 +107,19 @@ def round_to(x: mpf, dtype: str) -> mpf:
     return mpf(float(np.dtype(dtype).type(float(x))))
 
 
-def solve(fit: Fit, dtype: str) -> tuple[list[mpf], mpf]:
-    """Coefficients that are exact in the dtype, and the largest weighted error with them."""
+def solve(fit: Fit, dtype: str) -> tuple[list[mpf], mpf, mpf]:
+    """Coefficients that are exact in the dtype, the rounding error of the first, and the largest weighted error."""
     xs = chebyshev_points(fit.low, fit.high, GRID)
     fs = [fit.f(x) for x in xs]
     ws = [fit.weight(x) for x in xs]
     degree = fit.degrees[dtype]
+    low = mpf(0)
     fixed: list[mpf] = []
     rest_f, rest_w = list(fs), list(ws)
     best, _ = remez(xs, rest_f, rest_w, degree)
+    if fit.split_constant:
+        low = round_to(best[0] - round_to(best[0], dtype), dtype)
+        fixed = [round_to(c, dtype) for c in best]
     if dtype == "float64":  # the terms that matter to the last bit stand outside the polynomials
         fixed = [round_to(c, dtype) for c in best]
     while len(fixed) <= degree:
@@ -124,8 +129,8 @@ def solve(fit: Fit, dtype: str) -> tuple[list[mpf], mpf]:
         rest_f = [(f - fixed[-1]) / x for f, x in zip(rest_f, xs, strict=True)]
         rest_w = [w * abs(x) for w, x in zip(rest_w, xs, strict=True)]
         best, _ = remez(xs, rest_f, rest_w, degree - len(fixed))
-    error = max(abs(w * (f - evaluate(fixed, x))) for x, f, w in zip(xs, fs, ws, strict=True))
-    return fixed, error
+    error = max(abs(w * (f - low - evaluate(fixed, x))) for x, f, w in zip(xs, fs, ws, strict=True))
+    return fixed, low, error
 
 
 def one(x: mpf) -> mpf:
@@ -151,53 +156,169 @@ QUARTER_PI = mp.pi / 4 + mpf("0.035")  # slack: the multiple of pi/2 is rounded 
 BOTH = {"float64": 0, "float32": 0}
 
 FITS: list[Fit] = [
-    Fit("EXP", "exp(r) = 1 + r + r^2 p(r), |r| <= log(2)/2",
-        lambda r: (mp.expm1(r) - r) / r**2, identity, -HALF_LN2, HALF_LN2, {"float64": 9, "float32": 4}),
-    Fit("EXPM1", "expm1(r) = r + r^2 p(r): as EXP with one term more, since here r itself is the leading term",
-        lambda r: (mp.expm1(r) - r) / r**2, identity, -HALF_LN2, HALF_LN2, {"float64": 10, "float32": 5}),
-    Fit("EXP2", "2^r = 1 + r p(r), |r| <= 1/2",
-        lambda r: mp.expm1(r * mp.log(2)) / r, one, mpf("-0.5005"), mpf("0.5005"), {"float64": 10, "float32": 5}),
-    Fit("LOG", "log(1+f) = 2 s + s^3 p(s^2), s = f/(2+f), |s| <= 0.1716",
-        in_square(lambda s: (2 * mp.atanh(s) - 2 * s) / s**3), identity, mpf(10) ** -12, S_MAX**2,
-        {"float64": 7, "float32": 3}),
-    Fit("LOG_TAIL", "log(1+f) = 2 s + 2/3 s^3 + s^5 p(s^2): the tail of pow's double-double logarithm",
-        in_square(lambda s: (2 * mp.atanh(s) - 2 * s - 2 * s**3 / 3) / s**5), identity, mpf(10) ** -12, S_MAX**2,
-        {"float64": 8}),
-    Fit("LOG_SHORT", "as LOG, just enough for float32 pow carried out in float64",
-        in_square(lambda s: (2 * mp.atanh(s) - 2 * s) / s**3), identity, mpf(10) ** -12, S_MAX**2, {"float64": 4}),
-    Fit("EXP_SHORT", "as EXP, just enough for float32 pow carried out in float64",
-        lambda r: (mp.expm1(r) - r) / r**2, identity, -HALF_LN2, HALF_LN2, {"float64": 5}),
-    Fit("SIN", "sin(r) = r + r^3 p(r^2), |r| <= 0.82",
-        in_square(lambda r: (mp.sin(r) - r) / r**3), identity, mpf(10) ** -10, QUARTER_PI**2,
-        {"float64": 6, "float32": 3}),
-    Fit("COS", "cos(r) = 1 - r^2/2 + r^4 p(r^2), |r| <= 0.82",
-        in_square(lambda r: (mp.cos(r) - 1 + r**2 / 2) / r**4), lambda z: z**2, mpf(10) ** -6, QUARTER_PI**2,
-        {"float64": 5, "float32": 2}),
-    Fit("TAN", "tan(r) = r + r^3 p(r^2), |r| <= 0.82",
-        in_square(lambda r: (mp.tan(r) - r) / r**3), identity, mpf(10) ** -10, QUARTER_PI**2,
-        {"float64": 14, "float32": 6}),
-    Fit("ASIN", "asin(x) = x + x^3 p(x^2), |x| <= 1/2",
-        in_square(lambda x: (mp.asin(x) - x) / x**3), identity, mpf(10) ** -10, mpf("0.2501"),
-        {"float64": 12, "float32": 5}),
-    Fit("ATAN", "atan(t) = t + t^3 p(t^2), |t| <= tan(pi/8)",
-        in_square(lambda t: (mp.atan(t) - t) / t**3), identity, mpf(10) ** -10, mp.tan(mp.pi / 8) ** 2 * mpf("1.001"),
-        {"float64": 10, "float32": 4}),
-    Fit("SINH", "sinh(r) = r + r^3 p(r^2), |r| <= log(2)/2",
-        in_square(lambda r: (mp.sinh(r) - r) / r**3), identity, mpf(10) ** -10, HALF_LN2**2,
-        {"float64": 4, "float32": 2}),
-    Fit("COSH", "cosh(r) = 1 + r^2 p(r^2), |r| <= log(2)/2",
-        in_square(lambda r: 2 * mp.sinh(r / 2) ** 2 / r**2), identity, mpf(10) ** -10, HALF_LN2**2,
-        {"float64": 5, "float32": 2}),
-    Fit("CBRT", "m^(-1/3), sqrt(1/2) <= m <= sqrt(2): the start of an iteration",
-        lambda m: m ** (-mpf(1) / 3), one, mp.sqrt(mpf("0.4999")), mp.sqrt(mpf("2.0001")), {"float64": 4, "float32": 4}),
-    Fit("ERF", "erf(x) = x p(x^2), |x| <= 1",
-        in_square(lambda x: mp.erf(x) / x), one, mpf(10) ** -10, mpf("1.0001"), {"float64": 12, "float32": 6}),
-    Fit("ERF_TAIL", "1 - erf(x) = exp(-p(x)), 1 <= x <= 6 (4 in float32)",
-        lambda x: -mp.log(mp.erfc(x)), lambda x: mp.erfc(x), mpf("0.999"), mpf("5.95"),
-        {"float64": 16, "float32": 7}),
-    Fit("ERFCX", "exp(x^2) erfc(x) = p(t) / (x + 3), t = (x - 3) / (x + 3), 0 <= x <= 28",
+    Fit(
+        "EXP",
+        "exp(r) = 1 + r + r^2 p(r), |r| <= log(2)/2",
+        lambda r: (mp.expm1(r) - r) / r**2,
+        identity,
+        -HALF_LN2,
+        HALF_LN2,
+        {"float64": 9, "float32": 4},
+    ),
+    Fit(
+        "EXPM1",
+        "expm1(r) = r + r^2 p(r): as EXP with one term more, since here r itself is the leading term",
+        lambda r: (mp.expm1(r) - r) / r**2,
+        identity,
+        -HALF_LN2,
+        HALF_LN2,
+        {"float64": 10, "float32": 5},
+    ),
+    Fit(
+        "EXP2",
+        "2^r = 1 + r p(r), |r| <= 1/2",
+        lambda r: mp.expm1(r * mp.log(2)) / r,
+        one,
+        mpf("-0.5005"),
+        mpf("0.5005"),
+        {"float64": 10, "float32": 5},
+    ),
+    Fit(
+        "LOG",
+        "log(1+f) = 2 s + s^3 p(s^2), s = f/(2+f), |s| <= 0.1716",
+        in_square(lambda s: (2 * mp.atanh(s) - 2 * s) / s**3),
+        identity,
+        mpf(10) ** -12,
+        S_MAX**2,
+        {"float64": 7, "float32": 3},
+    ),
+    Fit(
+        "LOG_TAIL",
+        "log(1+f) = 2 s + 2/3 s^3 + s^5 p(s^2): the tail of pow's double-double logarithm",
+        in_square(lambda s: (2 * mp.atanh(s) - 2 * s - 2 * s**3 / 3) / s**5),
+        identity,
+        mpf(10) ** -12,
+        S_MAX**2,
+        {"float64": 8},
+    ),
+    Fit(
+        "LOG_SHORT",
+        "as LOG, just enough for float32 pow carried out in float64",
+        in_square(lambda s: (2 * mp.atanh(s) - 2 * s) / s**3),
+        identity,
+        mpf(10) ** -12,
+        S_MAX**2,
+        {"float64": 4},
+    ),
+    Fit(
+        "EXP_SHORT",
+        "as EXP, just enough for float32 pow carried out in float64",
+        lambda r: (mp.expm1(r) - r) / r**2,
+        identity,
+        -HALF_LN2,
+        HALF_LN2,
+        {"float64": 5},
+    ),
+    Fit(
+        "SIN",
+        "sin(r) = r + r^3 p(r^2), |r| <= 0.82",
+        in_square(lambda r: (mp.sin(r) - r) / r**3),
+        identity,
+        mpf(10) ** -10,
+        QUARTER_PI**2,
+        {"float64": 6, "float32": 3},
+    ),
+    Fit(
+        "COS",
+        "cos(r) = 1 - r^2/2 + r^4 p(r^2), |r| <= 0.82",
+        in_square(lambda r: (mp.cos(r) - 1 + r**2 / 2) / r**4),
+        lambda z: z**2,
+        mpf(10) ** -6,
+        QUARTER_PI**2,
+        {"float64": 5, "float32": 2},
+    ),
+    Fit(
+        "TAN",
+        "tan(r) = r + r^3 p(r^2), |r| <= 0.82",
+        in_square(lambda r: (mp.tan(r) - r) / r**3),
+        identity,
+        mpf(10) ** -10,
+        QUARTER_PI**2,
+        {"float64": 14, "float32": 6},
+    ),
+    Fit(
+        "ASIN",
+        "asin(x) = x + x^3 p(x^2), |x| <= 1/2",
+        in_square(lambda x: (mp.asin(x) - x) / x**3),
+        identity,
+        mpf(10) ** -10,
+        mpf("0.2501"),
+        {"float64": 12, "float32": 5},
+    ),
+    Fit(
+        "ATAN",
+        "atan(t) = t + t^3 p(t^2), |t| <= tan(pi/8)",
+        in_square(lambda t: (mp.atan(t) - t) / t**3),
+        identity,
+        mpf(10) ** -10,
+        mp.tan(mp.pi / 8) ** 2 * mpf("1.001"),
+        {"float64": 10, "float32": 4},
+    ),
+    Fit(
+        "SINH",
+        "sinh(r) = r + r^3 p(r^2), |r| <= log(2)/2",
+        in_square(lambda r: (mp.sinh(r) - r) / r**3),
+        identity,
+        mpf(10) ** -10,
+        HALF_LN2**2,
+        {"float64": 4, "float32": 2},
+    ),
+    Fit(
+        "COSH",
+        "cosh(r) = 1 + r^2 p(r^2), |r| <= log(2)/2",
+        in_square(lambda r: 2 * mp.sinh(r / 2) ** 2 / r**2),
+        identity,
+        mpf(10) ** -10,
+        HALF_LN2**2,
+        {"float64": 5, "float32": 2},
+    ),
+    Fit(
+        "CBRT",
+        "m^(-1/3), sqrt(1/2) <= m <= sqrt(2): the start of an iteration",
+        lambda m: m ** (-mpf(1) / 3),
+        one,
+        mp.sqrt(mpf("0.4999")),
+        mp.sqrt(mpf("2.0001")),
+        {"float64": 4, "float32": 4},
+    ),
+    Fit(
+        "ERF",
+        "erf(x) = x p(x^2), |x| <= 1",
+        in_square(lambda x: mp.erf(x) / x),
+        one,
+        mpf(10) ** -10,
+        mpf("1.0001"),
+        {"float64": 12, "float32": 6},
+    ),
+    Fit(
+        "ERF_TAIL",
+        "1 - erf(x) = exp(-p(x)), 1 <= x <= 6 (4 in float32)",
+        lambda x: -mp.log(mp.erfc(x)),
+        lambda x: mp.erfc(x),
+        mpf("0.999"),
+        mpf("5.95"),
+        {"float64": 16, "float32": 7},
+    ),
+    Fit(
+        "ERFCX",
+        "exp(x^2) erfc(x) = p(t) / (x + 3), t = (x - 3) / (x + 3), 0 <= x <= 28",
         lambda t: erfcx(3 * (1 + t) / (1 - t)) * 6 / (1 - t),
-        lambda t: (1 - t) / 6 / erfcx(3 * (1 + t) / (1 - t)), mpf(-1), mpf(25) / 31, {"float64": 22, "float32": 10}),
+        lambda t: (1 - t) / 6 / erfcx(3 * (1 + t) / (1 - t)),
+        mpf(-1),
+        mpf(25) / 31,
+        {"float64": 22, "float32": 10},
+        split_constant=True,
+    ),
 ]
 
 HEADER = '''"""Minimax polynomials, constant term first. Made by ``tools/minimax.py``; do not edit.
@@ -217,13 +338,17 @@ def generate(only: set[str] | None = None) -> str:
             continue
         lines = [f"\n# {fit.doc}"]
         body = [f"{fit.name}: Table = {{"]
+        lows = [f"{fit.name}_LOW: dict[str, float] = {{"]
         for dtype in fit.degrees:
-            coefficients, error = solve(fit, dtype)
+            coefficients, low, error = solve(fit, dtype)
+            lows.append(f'    "{dtype}": {float(low)!r},')
             lines.append(f"#   {dtype}: error 2^{float(mp.log(error, 2)):.1f}")
             body.append(f'    "{dtype}": (')
             body += [f"        {float(c)!r}," for c in coefficients]
             body.append("    ),")
         body.append("}")
+        if fit.split_constant:
+            body += [*lows, "}"]
         parts.append("\n".join(lines + body) + "\n")
     return "".join(parts)
 

@@ -30,7 +30,8 @@ EXACT: dict[str, Callable[..., mpf]] = {
     "exp": mp.exp, "exp2": lambda x: mp.power(2, x), "expm1": mp.expm1, "log": mp.log, "log2": lambda x: mp.log(x, 2),
     "log10": mp.log10, "log1p": mp.log1p, "sin": mp.sin, "cos": mp.cos, "tan": mp.tan, "asin": mp.asin, "acos": mp.acos,
     "atan": mp.atan, "atan2": mp.atan2, "sinh": mp.sinh, "cosh": mp.cosh, "tanh": mp.tanh, "asinh": mp.asinh,
-    "acosh": mp.acosh, "atanh": mp.atanh, "pow": mp.power, "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)), "erf": mp.erf, "erfc": lambda x: mp.erfc(min(x, 100)),
+    "acosh": mp.acosh, "atanh": mp.atanh, "pow": mp.power, "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)),
+    "erf": mp.erf, "erfc": lambda x: mp.erfc(min(x, 100)),
     "sigmoid": lambda x: 1 / (1 + mp.exp(-x)), "softplus": lambda x: mp.log1p(mp.exp(x)), "hypot": mp.hypot,
 }  # fmt: skip
 
@@ -54,11 +55,16 @@ def samples(name: str, dtype: str) -> list[np.ndarray]:
     top = 300.0 if dtype == "float64" else 36.0
     if FUNCTIONS[name].arity == 2:
         if name == "pow":
-            x = np.concatenate([10 ** rng.uniform(-top, top, COUNT), rng.uniform(0.5, 2, COUNT), rng.uniform(0, 50, COUNT)])
-            y = np.concatenate([
-                rng.uniform(-1.05, 1.05, COUNT), rng.uniform(-1, 1, COUNT) * 10 ** rng.uniform(0, 4, COUNT),
-                rng.uniform(-9, 9, COUNT),
-            ])
+            x = np.concatenate(
+                [10 ** rng.uniform(-top, top, COUNT), rng.uniform(0.5, 2, COUNT), rng.uniform(0, 50, COUNT)]
+            )
+            y = np.concatenate(
+                [
+                    rng.uniform(-1.05, 1.05, COUNT),
+                    rng.uniform(-1, 1, COUNT) * 10 ** rng.uniform(0, 4, COUNT),
+                    rng.uniform(-9, 9, COUNT),
+                ]
+            )
         else:
             x = np.concatenate([rng.uniform(-3, 3, COUNT), 10 ** rng.uniform(-top, top, COUNT)])
             y = np.concatenate([rng.uniform(-3, 3, COUNT), x[COUNT:] * 10 ** rng.uniform(-2, 2, COUNT)])

@@ -92,12 +92,14 @@ def _inline_vector_forms(module: llvm.ModuleRef, builder: llvm.PassBuilder) -> N
 
 def object_code(module: llvm.ModuleRef, cpu: Cpu | None = None) -> bytes:
     """Machine code of an optimised module, fit to be stored and loaded by any process on this kind of CPU."""
-    return machine(cpu).emit_object(module)
+    code: bytes = machine(cpu).emit_object(module)
+    return code
 
 
 def assembly(module: llvm.ModuleRef, cpu: Cpu | None = None) -> str:
     """The assembly text of an optimised module."""
-    return machine(cpu).emit_assembly(module)
+    text: str = machine(cpu).emit_assembly(module)
+    return text
 
 
 class Library:
@@ -122,7 +124,8 @@ class Library:
         """The address of an exported function."""
         if name not in self._exports:
             raise KeyError(f"{name!r} is not among the exports of this library: {sorted(self._exports)}")
-        return self._tracker[name]
+        address: int = self._tracker[name]
+        return address
 
 
 @functools.cache

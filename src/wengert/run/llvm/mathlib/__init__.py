@@ -26,7 +26,7 @@ ACCURACY: dict[str, dict[str, float]] = {name: dict(d.ulps) for name, d in sorte
 """The largest error of each function in units in the last place, by function and dtype."""
 
 
-def declare(module: ir.Module, name: str, type: ir.Type) -> ir.Function:  # noqa: A002 - the IR's own word
+def declare(module: ir.Module, name: str, type: ir.Type) -> ir.Function:
     """The function of this name and float type in the module, written into it on first use.
 
     Parameters

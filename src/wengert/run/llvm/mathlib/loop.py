@@ -57,7 +57,11 @@ class Loop:
     def __call__(self, *arrays: Any, out: Any = None) -> Any:
         for a in arrays:
             if a.dtype != self.dtype or a.ndim != 1 or not a.flags.c_contiguous or a.shape != arrays[0].shape:
-                raise ValueError(f"expected contiguous 1-d arrays of {self.dtype} of one length, got {a.dtype}{a.shape}")
-        out = np.empty_like(arrays[0]) if out is None else out
+                raise ValueError(
+                    f"a loop takes contiguous 1-d arrays of {self.dtype} of one length; got {a.dtype}, shape {a.shape}"
+                )
+        out = np.empty(arrays[0].shape, self.dtype) if out is None else out
+        if out.dtype != self.dtype or out.shape != arrays[0].shape or not out.flags.c_contiguous:
+            raise ValueError(f"out must be contiguous, {self.dtype} and of shape {arrays[0].shape}; got {out.dtype}")
         self.function(*(a.ctypes.data for a in (*arrays, out)), len(out))
         return out

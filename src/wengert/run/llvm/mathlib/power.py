@@ -5,10 +5,30 @@ from __future__ import annotations
 import math
 
 from wengert.run.llvm.mathlib import coefficients
-from wengert.run.llvm.mathlib.emit import FLOAT32, FLOAT64, Value, chain, copysign, fabs, floor, fma, horner, madd, polynomial, select, sqrt
+from wengert.run.llvm.mathlib.emit import (
+    FLOAT32,
+    FLOAT64,
+    Value,
+    chain,
+    copysign,
+    fabs,
+    floor,
+    fma,
+    horner,
+    madd,
+    polynomial,
+    select,
+    sqrt,
+)
 from wengert.run.llvm.mathlib.exponential import EXP_RANGE, clamp, exp_of_sum, reduce
 from wengert.run.llvm.mathlib.ieee import (
-    LN2, fast_two_sum, power_of_two, round_scaled, split_exponent, two_product, two_sum,
+    LN2,
+    fast_two_sum,
+    power_of_two,
+    round_scaled,
+    split_exponent,
+    two_product,
+    two_sum,
 )
 from wengert.run.llvm.mathlib.registry import function
 
@@ -30,7 +50,8 @@ def log_double_double(x: Value) -> tuple[Value, Value]:
     s_low = fma(-s, lost, fma(-s, denominator, f)) * inverse
     z, z_low = two_product(s, s)
     z_low = fma(2.0 * s, s_low, z_low)
-    p, p_low = fast_two_sum(z.constant(TWO_THIRDS[0]), madd(z, polynomial(z, coefficients.LOG_TAIL["float64"]), TWO_THIRDS[1]))
+    small = madd(z, polynomial(z, coefficients.LOG_TAIL["float64"]), TWO_THIRDS[1])
+    p, p_low = fast_two_sum(z.constant(TWO_THIRDS[0]), small)
     cube, cube_low = two_product(s, z)
     cube_low = fma(s, z_low, fma(s_low, z, cube_low))
     term, term_low = two_product(cube, p)

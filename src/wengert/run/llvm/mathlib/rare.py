@@ -20,7 +20,7 @@ LANES = (2, 4, 8, 16)
 SUFFIX = ".lanes"  # marks the vector forms, which target.optimise inlines after vectorising
 
 
-class _Attributes(ir.FunctionAttributes):
+class _Attributes(ir.FunctionAttributes):  # type: ignore[misc]  # llvmlite has no type hints
     """llvmlite knows a fixed list of attributes; these are the further ones needed here."""
 
     _known = ir.FunctionAttributes._known | {"memory(none)", "willreturn"}

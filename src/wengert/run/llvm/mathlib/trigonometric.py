@@ -60,7 +60,7 @@ def quarter_turns(x: Value, offset: int) -> Value:
     bits, r, error = reduce(x)
     bits = bits + offset
     magnitude = select((bits & 1) == 0, sin_reduced(r, error), cos_reduced(r, error))
-    sign_bit = (bits & 2) << (x.format.int.width - 2)
+    sign_bit: Value = (bits & 2) << (x.format.int.width - 2)
     return (magnitude.bits() ^ sign_bit).as_float()
 
 
@@ -160,12 +160,12 @@ def _pick(steep: Value, middle: Value, table: list[tuple[float, float]], model: 
     return high, low
 
 
-@function("atan", float64=1.5, float32=1.5)
+@function("atan", float64=1.5, float32=2.0)
 def atan(x: Value) -> Value:
     return copysign(atan_ratio(fabs(x), x.constant(1.0), None), x)
 
 
-@function("atan2", arity=2, float64=1.5, float32=1.5)
+@function("atan2", arity=2, float64=2.0, float32=2.0)
 def atan2(y: Value, x: Value) -> Value:
     a, b = fabs(y), fabs(x)
     infinity = math.inf
