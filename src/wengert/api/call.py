@@ -92,7 +92,12 @@ class Call:
         self.trees: list[tuple[Tree, int]] = []
         self.leaves: list[Any] = []
         for k in self.positions:
-            leaves, tree = flatten(args[k])
+            arg = args[k]
+            if type(arg) in _LEAVES:
+                self.trees.append((LEAF, 1))
+                self.leaves.append(arg)
+                continue
+            leaves, tree = flatten(arg)
             self.trees.append((tree, len(leaves)))
             self.leaves += leaves
         self.avals: list[Aval] = []
@@ -114,7 +119,7 @@ class Call:
         """Put one value per leaf back into the containers of the chosen arguments."""
         out, start = [], 0
         for tree, count in self.trees:
-            out.append(unflatten(tree, leaves[start : start + count]))
+            out.append(leaves[start] if tree is LEAF else unflatten(tree, leaves[start : start + count]))
             start += count
         return out
 
@@ -171,6 +176,8 @@ def differentiable(leaf: Any, name: str) -> tuple[Any, Aval]:
 
 
 _FLOAT = aval((), np.float64, True)
+_LEAVES = frozenset({np.ndarray, np.float64, float, Tracer})
+LEAF = flatten(0.0)[1]
 
 
 def array_like(leaf: Any, name: str) -> tuple[Any, Aval]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,10 +11,12 @@ from ..errors import LeakedTracerError, explain
 from .aval import Aval, aval_of
 from .graph import Equation, Graph, Params, prune
 from .primitive import PRIMITIVES, Primitive
-from .source import INTERNAL_FILES, Source, is_internal, user_line
+from .source import Source, user_line
 from .symbol import Sym
 
 _MAX_INFERRED: Final = 20_000
+GUARD: Final = "guard"
+"""First item of a code entry that is not an equation but something that Python saw."""
 
 
 class Builder:
@@ -36,6 +37,13 @@ class Builder:
         Give out an existing value where the same operation is asked for again (common subexpressions).
     snapshot : bool
         Copy captured arrays, because the code being recorded may overwrite them before the graph runs.
+
+    Attributes
+    ----------
+    place, lasti
+        The user's code object and instruction offset (or a whole :class:`Source`) that equations are attributed to.
+    context
+        What the trace keeps with its builder.
     """
 
     __slots__ = (
@@ -46,12 +54,12 @@ class Builder:
         "constants",
         "context",
         "finished",
-        "firsts",
         "inputs",
+        "lasti",
         "level",
+        "place",
         "places",
         "snapshot",
-        "source",
         "wrap",
     )
 
@@ -65,11 +73,11 @@ class Builder:
         self.avals: list[Aval] = []
         self.code: list[tuple[Any, ...]] = []
         self.places: list[Any] = []
-        self.firsts: list[int] = []
         self.inputs: list[int] = []
         self.constants: list[tuple[int, Any]] = []
         self.finished = False
-        self.source: Source | None = None
+        self.place: Any = None
+        self.lasti = 0
         self._by_identity: dict[Any, tuple[int, Any]] = {}
         self._seen: dict[Any, Any] | None = {} if reuse else None
 
@@ -77,13 +85,17 @@ class Builder:
 
     def input(self, of: Aval) -> Any:
         """Add an input."""
-        number = self._new(of)
+        number = self._given(of)
         self.inputs.append(number)
         return self.wrap(self, number, of)
 
-    def _new(self, of: Aval) -> int:
+    def _given(self, of: Aval) -> int:
+        """Number a value that no equation makes; its entry in the code is just its aval."""
+        number = len(self.avals)
         self.avals.append(of)
-        return len(self.avals) - 1
+        self.code.append((None, of))
+        self.places.append(None)
+        return number
 
     def constant(self, value: Any, of: Aval | None = None) -> int:
         """Capture a concrete value as an input whose value belongs to this run, not to the structure."""
@@ -94,12 +106,7 @@ class Builder:
                 found = self._by_identity.get(id(value))
                 if found is not None:
                     return found[0]
-        if of is None:
-            of = aval_of(value)
-        number = self._new(of)
-        self.code.append((None, of))
-        self.places.append(None)
-        self.firsts.append(number)
+        number = self._given(aval_of(value) if of is None else of)
         self.constants.append((number, value))
         if isinstance(value, np.ndarray):
             self._by_identity[id(value)] = (number, value)  # the reference keeps the id from being given out again
@@ -111,7 +118,7 @@ class Builder:
             return self.constant(value)
         owner = value.builder
         if owner is None:
-            return self.constant(value.share())
+            return self.constant(value.share())  # type: ignore[unreachable]
         if owner is self:
             return value.id
         if owner.finished:
@@ -120,10 +127,7 @@ class Builder:
         found = self._by_identity.get(key)
         if found is None:
             outer = Sym(owner, value.id, value.aval)
-            number = self._new(value.aval)
-            self.code.append((None, value.aval))
-            self.places.append(None)
-            self.firsts.append(number)
+            number = self._given(value.aval)
             self.constants.append((number, outer))
             found = self._by_identity[key] = (number, outer)
         return found[0]
@@ -142,42 +146,24 @@ class Builder:
                 ins.append(arg.id if arg.builder is self else self.lift(arg))
             else:
                 ins.append(self.lift(arg))
-        return self.emit(record, tuple(ins), params)
-
-    def emit(self, record: Primitive, ins: tuple[int, ...], params: Params) -> Any:
-        """Append an equation over values of this builder given by number."""
+        numbers = tuple(ins)
         seen = self._seen
         if seen is not None:
-            same = seen.get((record, ins, params))
+            same = seen.get((record, numbers, params))
             if same is not None:
                 return same
         avals = self.avals
-        key = (params, *[avals[i] for i in ins])
+        key = (params, *[avals[i] for i in numbers])
         outs = record.inferred.get(key)
         if outs is None:
             outs = infer(record, key)
-        place = None
-        lasti = 0
-        if self.source is not None:
-            place = self.source
-        elif seen is None:
-            frame: Any = sys._getframe(2)
-            while frame is not None:
-                name = frame.f_code.co_filename
-                internal = INTERNAL_FILES.get(name)
-                if internal is None:
-                    internal = is_internal(name)
-                if not internal:
-                    place, lasti = frame.f_code, frame.f_lasti
-                    break
-                frame = frame.f_back
         number = len(avals)
         # The instruction's offset is part of the structure: what a cached program says of the user's line is then right.
-        self.code.append((record, ins, params, lasti))
-        self.places.append(place)
-        self.firsts.append(number)
+        self.code.append((record, numbers, params, self.lasti))
+        self.places.append(self.place)
         wrap = self.wrap
-        if not record.multiple:
+        result: Any
+        if len(outs) == 1 and not record.multiple:
             out = outs[0]
             avals.append(out)
             result = wrap(self, number, out)
@@ -185,7 +171,7 @@ class Builder:
             avals.extend(outs)
             result = tuple([wrap(self, number + k, out) for k, out in enumerate(outs)])
         if seen is not None:
-            seen[(record, ins, params)] = result
+            seen[(record, numbers, params)] = result
         return result
 
     def apply_named(self, name: str, *args: Any, **params: Any) -> Any:
@@ -209,26 +195,37 @@ class Builder:
 
     def guard(self, kind: str, number: int, value: Any) -> None:
         """Note that Python saw this value: a recording in which it comes out otherwise is another structure."""
-        self.code.append((None, kind, number, value))
+        self.code.append((GUARD, kind, number, value))
         self.places.append(None)
-        self.firsts.append(-1)
 
     # -- the result -----------------------------------------------------------------------------------------------
 
     def key(self) -> tuple[Any, ...]:
         """The structure: equal keys mean the same program."""
-        return (tuple([self.avals[i] for i in self.inputs]), tuple(self.code))
+        return (tuple(self.inputs), tuple(self.code))
+
+    def entries(self, start: int = 0, first: int = 0) -> Iterator[tuple[int, tuple[int, ...], tuple[Any, ...], Any]]:
+        """Yield position, output numbers, entry and place of each equation.
+
+        Values are numbered as they come, so that where the numbers of one entry begin follows from the entries before it:
+        ``start`` and ``first`` say where to go on.
+        """
+        for k in range(start, len(self.code)):
+            entry = self.code[k]
+            record = entry[0]
+            if record is None:
+                first += 1
+            elif record is not GUARD:
+                count = len(self.inferred(record, entry[1], entry[2])) if record.multiple else 1
+                yield k, tuple(range(first, first + count)), entry, self.places[k]
+                first += count
 
     def equations(self) -> list[Equation]:
         """All equations so far, in the order of recording, which is topological."""
         result = []
-        for entry, place, first in zip(self.code, self.places, self.firsts, strict=True):
-            if entry[0] is None:
-                continue
-            record, ins, params, lasti = entry
-            count = len(self.inferred(record, ins, params)) if record.multiple else 1
+        for _, outs, (record, ins, params, lasti), place in self.entries():
             source = place if place is None or isinstance(place, Source) else Source(place, lasti)
-            result.append(Equation(record, ins, tuple(range(first, first + count)), params, source))
+            result.append(Equation(record, ins, outs, params, source))
         return result
 
     def build(self, outputs: Iterable[Any], names: tuple[str, ...] = ()) -> Graph:
@@ -283,14 +280,14 @@ def inline(graph: Graph, builder: Builder, args: Sequence[Any]) -> list[Any]:
     env: list[Any] = [None] * len(graph.avals)
     for i, arg in zip(graph.inputs, args, strict=True):
         env[i] = arg
-    outer = builder.source
+    outer = builder.place
     for equation in graph.equations:
-        builder.source = equation.source
+        builder.place = equation.source
         outs = builder.apply(equation.primitive, [env[i] for i in equation.inputs], equation.params)
         if equation.primitive.multiple:
             for i, out in zip(equation.outputs, outs, strict=True):
                 env[i] = out
         else:
             env[equation.outputs[0]] = outs
-    builder.source = outer
+    builder.place = outer
     return [env[i] for i in graph.outputs]

@@ -7,9 +7,7 @@ do not see each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Final
 
 from ..core.builder import Builder
@@ -22,12 +20,12 @@ def current() -> Builder | None:
     return _CURRENT.get()
 
 
-@contextmanager
-def tracing(builder: Builder) -> Iterator[Builder]:
-    """Make a builder the innermost trace; its symbols are dead afterwards."""
-    token = _CURRENT.set(builder)
-    try:
-        yield builder
-    finally:
-        _CURRENT.reset(token)
-        builder.finished = True
+def enter(builder: Builder) -> Token[Builder | None]:
+    """Make a builder the innermost trace; to be followed by :func:`leave` in a ``finally``."""
+    return _CURRENT.set(builder)
+
+
+def leave(builder: Builder, token: Token[Builder | None]) -> None:
+    """End a trace; its symbols are dead from now on."""
+    _CURRENT.reset(token)
+    builder.finished = True

@@ -27,25 +27,20 @@ BATCHED = Batched()
 class Values:
     """The values of a trace that have been asked for; kept with its builder as ``builder.context``."""
 
-    __slots__ = ("known", "makers", "scanned")
+    __slots__ = ("_first", "_scanned", "known", "makers")
 
     def __init__(self, known: dict[int, Any]) -> None:
         self.known = known
-        self.makers: dict[int, int] = {}
-        self.scanned = 0
+        self.makers: dict[int, tuple[int, tuple[int, ...], Any]] = {}
+        self._scanned = 0
+        self._first = 0
 
     def scan(self, builder: Builder) -> None:
         """Note the makers of values recorded since the last time."""
-        for k in range(self.scanned, len(builder.code)):
-            entry = builder.code[k]
-            if entry[0] is None:
-                continue
-            record, ins, params, _ = entry
-            first = builder.firsts[k]
-            count = len(builder.inferred(record, ins, params)) if record.multiple else 1
-            for i in range(first, first + count):
-                self.makers[i] = k
-        self.scanned = len(builder.code)
+        for k, outs, entry, _ in builder.entries(self._scanned, self._first):
+            for i in outs:
+                self.makers[i] = (k, outs, entry)
+        self._scanned, self._first = len(builder.code), len(builder.avals)
 
 
 def value(symbol: Sym) -> Any:
@@ -59,7 +54,7 @@ def value(symbol: Sym) -> Any:
     constants = None
     known = values.known
     needed = [symbol.id]
-    order = []
+    order = {}
     seen = set()
     while needed:
         i = needed.pop()
@@ -70,18 +65,18 @@ def value(symbol: Sym) -> Any:
             if isinstance(known[i], Sym):  # an input that is a value of an outer trace
                 known[i] = value(known[i])
             continue
-        k = values.makers.get(i)
-        if k is None:
+        maker = values.makers.get(i)
+        if maker is None:
             if constants is None:
                 constants = dict(builder.constants)
             outer = constants[i]
             known[i] = value(outer) if isinstance(outer, Sym) else outer
             continue
-        order.append(k)
-        needed.extend(builder.code[k][1])
+        order[maker[0]] = maker
+        needed.extend(maker[2][1])
     with np.errstate(all="ignore"):
-        for k in sorted(set(order)):
-            _run(builder, k, known)
+        for k in sorted(order):
+            _run(known, *order[k][1:])
     found = known[symbol.id]
     if found is BATCHED:
         raise BatchedBranchError(
@@ -95,18 +90,16 @@ def value(symbol: Sym) -> Any:
     return found
 
 
-def _run(builder: Builder, k: int, known: dict[int, Any]) -> None:
-    record, ins, params, _ = builder.code[k]
-    first = builder.firsts[k]
+def _run(known: dict[int, Any], outs: tuple[int, ...], entry: Any) -> None:
+    record, ins, params, _ = entry
     args = [known[i] for i in ins]
-    batched = any(arg is BATCHED for arg in args)
-    if record.multiple:
-        count = len(builder.inferred(record, ins, params))
-        outs = (BATCHED,) * count if batched else record.evaluate(*args, **dict(params))
-        for n, out in enumerate(outs):
-            known[first + n] = out
+    if any(arg is BATCHED for arg in args):
+        made: Any = (BATCHED,) * len(outs)
     else:
-        known[first] = BATCHED if batched else record.evaluate(*args, **dict(params))
+        made = record.evaluate(*args, **dict(params))
+        if not record.multiple:
+            made = (made,)
+    known.update(zip(outs, made, strict=True))
 
 
 def observe(symbol: Sym, kind: str, read: Callable[[Any], Any]) -> Any:

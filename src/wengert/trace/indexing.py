@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ..core.graph import Params
 from ..core.source import user_line
 from ..core.symbol import Sym
 from ..errors import UntraceableError, explain
@@ -32,14 +33,16 @@ class Window:
     cut: Axes
     shape: Axes
     whole: bool
+    params: Params
 
     def read(self, x: Any) -> Any:
         """Record the reading of the part."""
+        builder = x.builder
         if not self.whole:
-            x = slice_(x, starts=self.starts, stops=self.stops, steps=self.steps)
+            x = builder.apply(slice_, (x,), self.params)
         if self.reversed:
             x = rev(x, axes=self.reversed)
-        return x if self.shape == self.cut else reshape(x, shape=self.shape)
+        return x if self.shape == self.cut else builder.apply(reshape, (x,), (("shape", self.shape),))
 
     def write(self, x: Any, value: Any) -> Any:
         """Record the overwriting of the part by a value of the part's shape."""
@@ -92,9 +95,10 @@ def parse(index: Any, shape: Axes) -> Window | Pick:
     UntraceableError
         For an index that is neither integer, slice, array, mask, ellipsis nor None.
     """
-    items = index if isinstance(index, tuple) else (index,)
+    items = index if type(index) is tuple else (index,)
+    key: Any
     try:
-        key = (shape, *[(i.start, i.stop, i.step) if type(i) is slice else _basic_key(i) for i in items])
+        key = (shape, *[i if type(i) is int else _basic_key(i) for i in items])
     except _AdvancedIndexError:
         return _advanced(items, shape)
     found = _WINDOWS.get(key)
@@ -109,7 +113,13 @@ class _AdvancedIndexError(Exception):
     pass
 
 
+_SIMPLE: Final = frozenset({int, type(None)})
+
+
 def _basic_key(item: Any) -> Any:
+    if type(item) is slice:
+        key = (item.start, item.stop, item.step)
+        return key if _SIMPLE.issuperset(map(type, key)) else tuple(b if b is None else b.__index__() for b in key)
     if item is None or item is Ellipsis:
         return item
     if isinstance(item, (int, np.integer)) and not isinstance(item, (bool, np.bool_)):
@@ -181,7 +191,9 @@ def _basic(items: list[Any], shape: Axes) -> Window:
             cut.append(1)
         axis += 1
     whole = tuple(stops) == shape and not any(starts) and all(s == 1 for s in steps)
-    return Window(tuple(starts), tuple(stops), tuple(steps), tuple(turned), tuple(cut), tuple(out), whole)
+    bounds = (tuple(starts), tuple(stops), tuple(steps))
+    params = tuple(zip(("starts", "stops", "steps"), bounds, strict=True))
+    return Window(*bounds, tuple(turned), tuple(cut), tuple(out), whole, params)
 
 
 def _plain(item: slice) -> slice:

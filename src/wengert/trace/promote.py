@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from ..core.aval import Aval, aval, aval_of
+from ..core.graph import Params
 from ..core.primitive import Primitive
 from ..core.source import user_line
 from ..core.symbol import Sym
@@ -19,33 +20,54 @@ _WEAK: Final = {"f": float, "i": int, "c": complex}
 _PYTHON_NUMBERS: Final = (int, float, complex)
 
 
-class Plan(NamedTuple):
-    """What has to happen to the operands of an elementwise operation."""
+class Operand(NamedTuple):
+    """What has to happen to one operand of an elementwise operation.
 
-    dtypes: tuple[Any, ...]
-    shape: tuple[int, ...]
+    Attributes
+    ----------
+    cast
+        For a Python number: makes a number of the operation's dtype of it.
+    aval
+        The aval after that.
+    convert, broadcast
+        Parameters of the equations to record, or None where none is needed.
+    """
 
-
-_PLANS: Final[dict[Any, Plan]] = {}
-
-
-def plan(ufunc: Any, avals: tuple[Aval, ...], dtype: Any = None) -> Plan:
-    """Ask NumPy for the operands' common dtype(s) and shape."""
-    key = (ufunc, dtype, *avals)
-    found = _PLANS.get(key)
-    if found is None:
-        if len(_PLANS) > 50_000:
-            _PLANS.clear()
-        found = _PLANS[key] = Plan(loop_dtypes(ufunc, avals, dtype), broadcast_shape(ufunc.__name__, avals))
-    return found
+    cast: Any
+    aval: Aval
+    convert: Params | None
+    broadcast: Params | None
 
 
-def loop_dtypes(ufunc: Any, avals: Sequence[Aval], dtype: Any = None) -> tuple[Any, ...]:
+_PLANS: Final[dict[Any, tuple[Operand, ...]]] = {}
+
+
+def plan(ufunc: Any, avals: tuple[Aval, ...]) -> tuple[Operand, ...]:
+    """Ask NumPy for the operands' common dtype(s) and shape, and say what has to happen to each operand."""
+    dtypes, shape = loop_dtypes(ufunc, avals), broadcast_shape(ufunc.__name__, avals)
+    found = []
+    for of, dtype in zip(avals, dtypes, strict=True):
+        cast = (float if dtype == np.float64 else dtype.type) if of.weak else None
+        lead = len(shape) - len(of.shape)
+        found.append(
+            Operand(
+                cast,
+                aval((), dtype) if of.weak else of,
+                None if of.dtype == dtype else (("dtype", dtype),),
+                None if of.shape == shape else (("shape", shape), ("axes", tuple(range(lead, len(shape))))),
+            )
+        )
+    if len(_PLANS) > 50_000:
+        _PLANS.clear()
+    made = _PLANS[(ufunc, *avals)] = tuple(found)
+    return made
+
+
+def loop_dtypes(ufunc: Any, avals: Sequence[Aval]) -> tuple[Any, ...]:
     """Return the dtypes that NumPy would compute a ufunc in."""
     asked = tuple(_WEAK[of.dtype.kind] if of.weak else of.dtype for of in avals)
-    fixed = {} if dtype is None else {"signature": (*(None,) * len(avals), *(np.dtype(dtype),) * ufunc.nout)}
     try:
-        found = ufunc.resolve_dtypes((*asked, *(None,) * ufunc.nout), **fixed)
+        found = ufunc.resolve_dtypes((*asked, *(None,) * ufunc.nout))
     except TypeError as error:
         raise DtypeError(
             explain(
@@ -99,32 +121,34 @@ def stretch(x: Any, shape: tuple[int, ...]) -> Any:
     return broadcast(x, shape=shape, axes=tuple(range(lead, len(shape))))
 
 
-def elementwise(record: Primitive, ufunc: Any, operands: Sequence[Any], dtype: Any = None, **params: Any) -> Any:
-    """Apply an elementwise primitive to operands of any shape and dtype, as the ufunc would."""
-    builder = None
+def elementwise(record: Primitive, ufunc: Any, operands: Sequence[Any]) -> Any:
+    """Apply an elementwise primitive to operands of any shape and dtype, as the ufunc would.
+
+    At least one operand is traced.
+    """
+    builder: Any = None
+    avals = []
     for x in operands:
-        if isinstance(x, Sym) and x.builder is not None and (builder is None or x.builder.level > builder.level):
-            builder = x.builder
-    assert builder is not None, "all operands are concrete; the caller computes such calls with NumPy"
-    avals = tuple([x.aval if isinstance(x, Sym) else aval_of(x) for x in operands])
-    dtypes, shape = plan(ufunc, avals, dtype)
+        if isinstance(x, Sym):
+            if x.base is not None:
+                x.refresh()
+            owner = x.builder
+            if owner is not builder and owner is not None and (builder is None or owner.level > builder.level):
+                builder = owner
+            avals.append(x.aval)
+        else:
+            avals.append(aval_of(x))
+    steps = _PLANS.get((ufunc, *avals)) or plan(ufunc, tuple(avals))
     ready = []
-    for x, of, wanted in zip(operands, avals, dtypes, strict=True):
+    for x, (cast, of, conversion, broadcasting) in zip(operands, steps, strict=True):
         if not isinstance(x, Sym):
-            if of.weak:
-                x = float(x) if wanted.kind == "f" and wanted.itemsize == 8 else wanted.type(x)
-                of = aval((), wanted)
-            elif not isinstance(x, np.ndarray):
-                x = np.asarray(x)[()]
-            x = builder.wrap(builder, builder.constant(x, of), of)
-        elif x.base is not None:
-            x.refresh()
-        if of.dtype is not wanted and of.dtype != wanted:
-            x = builder.apply(convert, (x,), (("dtype", wanted),))
-        if of.shape != shape:
-            lead = len(shape) - len(of.shape)
-            x = builder.apply(
-                broadcast, (x,), (("shape", shape), ("axes", tuple(range(lead, len(shape)))))
-            )
+            value = cast(x) if cast is not None else x if isinstance(x, np.ndarray) else np.asarray(x)[()]
+            x = builder.wrap(builder, builder.constant(value, of), of)
+            if cast is not None:
+                conversion = None
+        if conversion is not None:
+            x = builder.apply(convert, (x,), conversion)
+        if broadcasting is not None:
+            x = builder.apply(broadcast, (x,), broadcasting)
         ready.append(x)
-    return builder.apply(record, ready, tuple(params.items()))
+    return builder.apply(record, ready)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..core.aval import Aval, aval, aval_of
+import numpy as np
+
+from ..core.aval import Aval, aval_of
 from ..core.builder import Builder
 from ..core.graph import Graph
 from ..core.symbol import Sym
 from ..core.tree import Tree, flatten
-from .context import current, tracing
+from .context import current, enter, leave
 from .force import Values
 from .rebind import rebound
 from .tracer import Tracer
@@ -80,12 +82,13 @@ def record(
     outer = current()
     runnable, mutates = rebound(function)
     builder = Builder(level=0 if outer is None else outer.level + 1, wrap=Tracer, snapshot=mutates)
-    with tracing(builder):
+    token = enter(builder)
+    try:
         inputs = []
         known = {}
         for of, value in zip(avals, values, strict=True):
             tracer = builder.input(of)
-            tracer.is_array = bool(of.shape) or type(value).__name__ == "ndarray"
+            tracer.is_array = True if of.shape else isinstance(value, np.ndarray)
             known[tracer.id] = value
             inputs.append(tracer)
         builder.context = Values(known)
@@ -100,11 +103,8 @@ def record(
         for x in inputs:
             x.refresh()
         return Recording(builder, inputs, outputs, structure)
-
-
-def strong(of: Aval) -> Aval:
-    """Return the aval without weakness."""
-    return aval(of.shape, of.dtype) if of.weak else of
+    finally:
+        leave(builder, token)
 
 
 def value_aval(value: Any) -> Aval:

@@ -8,13 +8,14 @@ writes.  The graph itself never changes; only the tracer's idea of which value i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from sys import _getframe
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core.aval import aval, aval_of
 from ..core.builder import leaked
-from ..core.source import user_line
+from ..core.source import INTERNAL_FILES, is_internal, user_line
 from ..core.symbol import Sym
 from ..errors import UntraceableError, explain
 from ..ops import arithmetic
@@ -51,7 +52,6 @@ class Tracer(Sym):
         self.aval = of
         self.base = None
         self.version = 0
-        self.array = None
 
     # -- views and writes -----------------------------------------------------------------------------------------
 
@@ -123,6 +123,7 @@ class Tracer(Sym):
             self.refresh()
         if self.builder is None:
             return fresh_view(self, index)
+        note(self.builder, _getframe(1))
         where = parse(index, self.aval.shape)
         out = where.read(self)
         if type(where) is Window and (where.shape or index is Ellipsis):
@@ -131,6 +132,8 @@ class Tracer(Sym):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self.refresh()
+        if self.builder is not None:
+            note(self.builder, _getframe(1))
         if self.builder is None:
             if not is_traced(value):
                 self.writable()[plain(index)] = plain(value)
@@ -155,9 +158,13 @@ class Tracer(Sym):
     # -- NumPy's protocols ----------------------------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if self.builder is not None:
+            note(self.builder, _getframe(1))
         return call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if self.builder is not None:
+            note(self.builder, _getframe(1))
         return call_function(function, args, kwargs)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
@@ -415,6 +422,18 @@ def untraceable(what: str, value: Any) -> UntraceableError:
     )
 
 
+def note(builder: Any, frame: Any) -> None:
+    """Attribute the equations that follow to the line that a frame is at, if it is a frame of the user's."""
+    code = frame.f_code
+    if code is not builder.place:
+        name = code.co_filename
+        internal = INTERNAL_FILES.get(name)
+        if internal or (internal is None and is_internal(name)):
+            return
+        builder.place = code
+    builder.lasti = frame.f_lasti
+
+
 # -- ufuncs and functions ---------------------------------------------------------------------------------------------
 
 
@@ -458,13 +477,17 @@ def _binary(name: str, record: Any, ufunc: Any) -> None:
     elementwise = promote.elementwise
 
     def forward(self: Tracer, other: Any) -> Any:
-        if type(other) is list or not (isinstance(other, Tracer) and other.builder is not None) and self.builder is None:
+        builder = self.builder
+        if builder is None or type(other) is list:
             return call_ufunc(ufunc, "__call__", (self, other), {})
+        note(builder, _getframe(1))
         return elementwise(record, ufunc, (self, other)) if is_operand(other) else NotImplemented
 
     def backward(self: Tracer, other: Any) -> Any:
-        if type(other) is list or self.builder is None:
+        builder = self.builder
+        if builder is None or type(other) is list:
             return call_ufunc(ufunc, "__call__", (other, self), {})
+        note(builder, _getframe(1))
         return elementwise(record, ufunc, (other, self)) if is_operand(other) else NotImplemented
 
     def inplace(self: Tracer, other: Any) -> Any:
@@ -479,6 +502,7 @@ def _binary(name: str, record: Any, ufunc: Any) -> None:
 
 
 _OPERANDS = (Tracer, int, float, complex, np.ndarray, np.generic)
+_OPERANDS_AND_LISTS = (*_OPERANDS, list)
 
 
 def is_operand(value: Any) -> bool:
@@ -499,8 +523,10 @@ def _through_ufunc(name: str, ufunc: Any, *, reflected: bool = True) -> None:
     """Give the tracer an operator that is just a call of a ufunc."""
 
     def forward(self: Tracer, *others: Any) -> Any:
-        if others and not isinstance(others[0], (*_OPERANDS, list)):
+        if others and not isinstance(others[0], _OPERANDS_AND_LISTS):
             return NotImplemented
+        if self.builder is not None:
+            note(self.builder, _getframe(1))
         return call_ufunc(ufunc, "__call__", (self, *others), {})
 
     def backward(self: Tracer, other: Any) -> Any:

@@ -122,6 +122,8 @@ def _reciprocal(x: Any) -> Any:
 
 def _fixed_exponent(y: Any) -> int | None:
     """Return an exponent that is a small whole number known now; it becomes part of the structure."""
+    if type(y) is int:
+        return y if -64 <= y <= 64 else None
     if isinstance(y, Sym) or np.ndim(y) or isinstance(y, (bool, np.bool_, complex, np.complexfloating)):
         return None
     if isinstance(y, np.ndarray):
@@ -133,6 +135,8 @@ def _fixed_exponent(y: Any) -> int | None:
 def _power(x: Any, y: Any) -> Any:
     n = _fixed_exponent(y)
     if n is not None and isinstance(x, Sym):
+        if x.aval.dtype == np.float64:
+            return x.builder.apply(ar.integer_pow, (x,), (("n", n),))
         wanted = promote.loop_dtypes(np.power, (x.aval, promote.operand_aval(y)))[0]
         if wanted.kind in "fc":
             return ar.integer_pow(x if x.aval.dtype == wanted else promote.as_dtype(x, wanted), n=n)

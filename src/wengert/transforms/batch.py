@@ -36,7 +36,7 @@ def batch(graph: Graph, size: int, axes: Sequence[int | None], out_axes: Sequenc
         env[i] = move_axis(x, axis, 0)
         batched[i] = True
     for equation in graph.equations:
-        builder.source = equation.source
+        builder.place = equation.source
         record = equation.primitive
         args = [env[i] for i in equation.inputs]
         flags = [batched[i] for i in equation.inputs]
@@ -46,7 +46,7 @@ def batch(graph: Graph, size: int, axes: Sequence[int | None], out_axes: Sequenc
             outs = builder.apply(record, args, equation.params)
         for i, out in zip(equation.outputs, outs if record.multiple else (outs,), strict=True):
             env[i], batched[i] = out, any(flags)
-    builder.source = None
+    builder.place = None
     results = []
     for i, axis in zip(graph.outputs, out_axes, strict=True):
         out = env[i]

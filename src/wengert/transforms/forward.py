@@ -34,9 +34,9 @@ def push(
     dot: list[Any] = [None] * len(graph.avals)
     for i, primal, tangent in zip(graph.inputs, primals, tangents, strict=True):
         env[i], dot[i] = primal, tangent
-    outer = builder.source
+    outer = builder.place
     for equation in graph.equations:
-        builder.source = equation.source
+        builder.place = equation.source
         record = equation.primitive
         ins = [env[i] for i in equation.inputs]
         out = builder.apply(record, ins, equation.params)
@@ -52,7 +52,7 @@ def push(
             env[equation.outputs[0]] = out
             if active:
                 dot[equation.outputs[0]] = record.jvp(ins, moving, out, **dict(equation.params))
-    builder.source = outer
+    builder.place = outer
     return env, dot
 
 

@@ -109,10 +109,10 @@ def simplify(graph: Graph) -> Graph:
             if same is not None and graph.avals[same] == graph.avals[equation.outputs[0]]:
                 alias[equation.outputs[0]] = same
                 continue
-        builder.source = equation.source
+        builder.place = equation.source
         out = builder.apply(equation.primitive, [env[i] for i in ins], equation.params)
         for i, value in zip(equation.outputs, out if equation.primitive.multiple else (out,), strict=True):
             env[i] = value
             makers[i] = equation
-    builder.source = None
+    builder.place = None
     return builder.build([env[alias.get(i, i)] for i in graph.outputs], graph.names)

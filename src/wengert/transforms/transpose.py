@@ -61,9 +61,9 @@ def pull(
     for i, ct in zip(graph.outputs, cotangents, strict=True):
         if i not in env:
             sums.add(i, ct)
-    outer = builder.source
+    outer = builder.place
     for equation in reversed(graph.equations):
-        builder.source = equation.source
+        builder.place = equation.source
         record = equation.primitive
         cts = [sums.sums.get(i) for i in equation.outputs]
         if all(ct is None for ct in cts):
@@ -73,7 +73,7 @@ def pull(
         for i, ct in zip(equation.inputs, record.transpose(incoming, *ins, **dict(equation.params)), strict=True):
             if i not in env:
                 sums.add(i, ct)
-    builder.source = outer
+    builder.place = outer
     return sums.sums
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from sys import _getframe
 from typing import Any
 
 import numpy as np
 
 from ...ops import arithmetic
 from ..promote import as_dtype
-from ..tracer import Tracer, call_function, wrap_result
+from ..tracer import Tracer, call_function, note, wrap_result
 
 _SAME_NAME = (
     "sum prod max min any all argmax argmin mean var std ravel transpose swapaxes squeeze cumsum cumprod clip round "
@@ -20,6 +21,8 @@ def _method(name: str) -> Any:
     function = getattr(np, name)
 
     def method(self: Tracer, *args: Any, **kwargs: Any) -> Any:
+        if self.builder is not None:
+            note(self.builder, _getframe(1))
         return call_function(function, (self, *args), kwargs)
 
     method.__name__ = name

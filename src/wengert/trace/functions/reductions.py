@@ -43,7 +43,9 @@ def _totals(name: str, record: Any, neutral: Any, combine: Any) -> Any:
         initial: Any = NOT_GIVEN, where: Any = NOT_GIVEN,
     ) -> Any:  # fmt: skip
         x = traced(a, [a, where])
-        x = as_dtype(x, _sum_dtype(x, dtype))
+        wanted = _sum_dtype(x, dtype)
+        if x.aval.dtype != wanted:
+            x = as_dtype(x, wanted)
         if given(where) and where is not True:
             x = np.where(where, x, np.asarray(neutral, x.aval.dtype))
         axes = normalize_axes(axis, x.ndim)
