@@ -1,5 +1,5 @@
 """The primitives, a file per family.  Importing this package fills the registry."""
 
-from . import arithmetic, compare, elementary, index, product, reduce, shape
+from . import arithmetic, compare, convolution, elementary, index, product, reduce, shape, windows
 
-__all__ = ["arithmetic", "compare", "elementary", "index", "product", "reduce", "shape"]
+__all__ = ["arithmetic", "compare", "convolution", "elementary", "index", "product", "reduce", "shape", "windows"]
