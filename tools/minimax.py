@@ -8,8 +8,9 @@ For every entry of ``FITS`` this finds the polynomial p of a given degree that m
 Chebyshev points, in 50-digit arithmetic. ``w`` is chosen so that the weighted error is the *relative* error of the
 function that the polynomial ends up in.
 
-Rounding the coefficients of the best real polynomial to float32 spoils it. So there the coefficients are fixed one at a
-time from the constant term up: round one, subtract it, fit the rest again; each fit makes up for the one before.
+Rounding the coefficients of the best real polynomial to float32 often spoils it. So there they are also fixed one at a
+time from the constant term up (round one, subtract it, fit the rest again, which makes up for the rounding), and the
+better of the two polynomials is kept.
 
 Needs mpmath.
 """
@@ -112,25 +113,33 @@ def solve(fit: Fit, dtype: str) -> tuple[list[mpf], mpf, mpf]:
     xs = chebyshev_points(fit.low, fit.high, GRID)
     fs = [fit.f(x) for x in xs]
     ws = [fit.weight(x) for x in xs]
-    degree = fit.degrees[dtype]
-    low = mpf(0)
-    fixed: list[mpf] = []
-    rest_f, rest_w = list(fs), list(ws)
-    best, _ = remez(xs, rest_f, rest_w, degree)
-    if fit.split_constant:
-        low = round_to(best[0] - round_to(best[0], dtype), dtype)
-        fixed = [round_to(c, dtype) for c in best]
-    if dtype == "float64":  # the terms that matter to the last bit stand outside the polynomials
-        fixed = [round_to(c, dtype) for c in best]
-    while len(fixed) <= degree:
-        fixed.append(round_to(best[0], dtype))
-        if len(fixed) > degree:
-            break
-        rest_f = [(f - fixed[-1]) / x for f, x in zip(rest_f, xs, strict=True)]
-        rest_w = [w * abs(x) for w, x in zip(rest_w, xs, strict=True)]
-        best, _ = remez(xs, rest_f, rest_w, degree - len(fixed))
-    error = max(abs(w * (f - low - evaluate(fixed, x))) for x, f, w in zip(xs, fs, ws, strict=True))
-    return fixed, low, error
+    best, _ = remez(xs, fs, ws, fit.degrees[dtype])
+    rounded = [round_to(c, dtype) for c in best]
+    low = round_to(best[0] - rounded[0], dtype) if fit.split_constant else mpf(0)
+    candidates = [rounded]
+    if dtype == "float32" and not fit.split_constant:
+        candidates.append(round_in_turn(best, xs, fs, ws, dtype))
+
+    def error(coefficients: list[mpf]) -> mpf:
+        return max(abs(w * (f - low - evaluate(coefficients, x))) for x, f, w in zip(xs, fs, ws, strict=True))
+
+    chosen = min(candidates, key=error)
+    return chosen, low, error(chosen)
+
+
+def round_in_turn(best: list[mpf], xs: list[mpf], fs: list[mpf], ws: list[mpf], dtype: str) -> list[mpf]:
+    """Round the constant term, fit the rest to (f - constant) / x, and so on upwards.
+
+    Where the interval contains 0 the quotient has a pole of the size of the rounding error, and a polynomial of high
+    degree that tries to follow it is worse than plain rounding; so the caller compares the two.
+    """
+    fixed = [round_to(best[0], dtype)]
+    while len(fixed) < len(best):
+        fs = [(f - fixed[-1]) / x for f, x in zip(fs, xs, strict=True)]
+        ws = [w * abs(x) for w, x in zip(ws, xs, strict=True)]
+        rest, _ = remez(xs, fs, ws, len(best) - 1 - len(fixed))
+        fixed.append(round_to(rest[0], dtype))
+    return fixed
 
 
 def one(x: mpf) -> mpf:
@@ -150,6 +159,11 @@ def erfcx(x: mpf) -> mpf:
     return mp.exp(x * x) * mp.erfc(x)
 
 
+def stirling(x: mpf) -> mpf:
+    return (x - mpf(1) / 2) * (mp.log(x) - 1) + mp.log(2 * mp.pi) / 2 - mpf(1) / 2
+
+
+DIGAMMA_ZERO = mp.findroot(mp.digamma, mpf("1.4616321449683623"))
 HALF_LN2 = mp.log(2) / 2 * mpf("1.001")
 S_MAX = (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1) * mpf("1.0001")
 QUARTER_PI = mp.pi / 4 + mpf("0.035")  # slack: the multiple of pi/2 is rounded with a small error
@@ -318,6 +332,42 @@ FITS: list[Fit] = [
         mpf(25) / 31,
         {"float64": 22, "float32": 10},
         split_constant=True,
+    ),
+    Fit(
+        "LGAMMA",
+        "lgamma(2 + t) = t (t + 1) p(t), |t| <= 1",
+        lambda t: mp.loggamma(2 + t) / (t * (t + 1)),
+        lambda t: t * (t + 1) / mp.loggamma(2 + t),
+        mpf(-1),
+        mpf(1),
+        {"float64": 26, "float32": 12},
+    ),
+    Fit(
+        "LGAMMA_TAIL",
+        "lgamma(x) = (x - 1/2) (log(x) - 1) + log(2 pi)/2 - 1/2 + p(1/x^2) / x, x >= 8",
+        lambda z: (mp.loggamma(1 / mp.sqrt(z)) - stirling(1 / mp.sqrt(z))) / mp.sqrt(z),
+        lambda z: mp.sqrt(z) / 8,
+        mpf(10) ** -10,
+        mpf("0.015626"),
+        {"float64": 5, "float32": 1},
+    ),
+    Fit(
+        "DIGAMMA",
+        "digamma(2 + t) = (t + 2 - x0) p(t), |t| <= 1, x0 = 1.4616... the zero of digamma",
+        lambda t: mp.digamma(2 + t) / (2 + t - DIGAMMA_ZERO),
+        lambda t: (2 + t - DIGAMMA_ZERO) / mp.digamma(2 + t),
+        mpf(-1),
+        mpf(1),
+        {"float64": 28, "float32": 14},
+    ),
+    Fit(
+        "DIGAMMA_TAIL",
+        "digamma(x) = log(x) - 1/(2 x) - p(1/x^2) / x^2, x >= 8",
+        lambda z: (-mp.log(z) / 2 - mp.sqrt(z) / 2 - mp.digamma(1 / mp.sqrt(z))) / z,
+        lambda z: z / 2,
+        mpf(10) ** -10,
+        mpf("0.015626"),
+        {"float64": 6, "float32": 2},
     ),
 ]
 

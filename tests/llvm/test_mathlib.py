@@ -33,6 +33,7 @@ EXACT: dict[str, Callable[..., mpf]] = {
     "acosh": mp.acosh, "atanh": mp.atanh, "pow": mp.power, "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)),
     "erf": mp.erf, "erfc": lambda x: mp.erfc(min(x, 100)),
     "sigmoid": lambda x: 1 / (1 + mp.exp(-x)), "softplus": lambda x: mp.log1p(mp.exp(x)), "hypot": mp.hypot,
+    "lgamma": lambda x: mp.re(mp.loggamma(x)), "digamma": mp.digamma,
 }  # fmt: skip
 
 # Where each function is sampled: uniformly here, and log-spaced where that makes sense.
@@ -41,12 +42,12 @@ UNIFORM = {
     "asin": (-1, 1), "acos": (-1, 1), "atanh": (-1, 1), "sinh": (-91, 91), "cosh": (-91, 91), "tanh": (-11, 11),
     "erf": (-6, 6), "erfc": (-6, 28), "acosh": (1, 10), "log": (0.5, 2), "log2": (0.5, 2), "log10": (0.5, 2),
     "log1p": (-1, 2), "sigmoid": (-105, 105), "softplus": (-105, 105), "atan": (-10, 10), "asinh": (-10, 10),
-    "cbrt": (-10, 10),
+    "cbrt": (-10, 10), "lgamma": (1e-3, 12), "digamma": (1e-3, 12),
 }  # fmt: skip
 WIDE = {"exp": (-750, 712), "expm1": (-40, 712), "sinh": (-712, 712), "cosh": (-712, 712), "exp2": (-1080, 1026),
         "sigmoid": (-750, 750), "softplus": (-750, 750)}  # fmt: skip
 UNIT = {"asin", "acos", "atanh"}
-POSITIVE = {"log", "log2", "log10"}
+POSITIVE = {"log", "log2", "log10", "lgamma", "digamma"}
 
 
 def samples(name: str, dtype: str) -> list[np.ndarray]:
@@ -156,6 +157,8 @@ EDGES: dict[str, list[tuple[float, ...]]] = {  # (argument..., exact result)
     "erfc": [(0.0, 1), (inf, 0), (-inf, 2), (nan, nan), (50, 0)],
     "sigmoid": [(0.0, 0.5), (inf, 1), (-inf, 0), (nan, nan), (-1e4, 0)],
     "softplus": [(inf, inf), (-inf, 0), (nan, nan), (1e4, 1e4)],
+    "lgamma": [(1, 0.0), (2, 0.0), (0.0, inf), (-0.0, inf), (-3, inf), (inf, inf), (-inf, inf), (nan, nan)],
+    "digamma": [(0.0, -inf), (-0.0, inf), (-2, nan), (inf, inf), (nan, nan)],
     "hypot": [(3, 4, 5), (0.0, -0.0, 0.0), (inf, nan, inf), (nan, -inf, inf), (nan, 1, nan), (1e30, 0, 1e30)],
 }  # fmt: skip
 
@@ -196,6 +199,17 @@ def test_the_hardest_large_arguments() -> None:
     # Beyond the vector range float64 is what libm says; glibc is 8 ulp off here, so its value is the reference.
     x64 = 6381956970095103 * 2.0**797
     np.testing.assert_array_equal(loop("cos", "float64")(np.full(9, x64)), np.full(9, math.cos(x64)))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["lgamma", "digamma"])
+def test_gamma_functions_of_negative_arguments(name: str, dtype: str) -> None:
+    # Reflection: the error is small beside the terms of the formula, which may cancel.
+    x = np.random.default_rng(1).uniform(-30, 0, COUNT).astype(dtype)
+    actual = loop(name, dtype)(x)
+    exact = np.array([float(EXACT[name](mpf(v))) for v in x.tolist()])
+    terms = np.array([float(abs(EXACT[name](-mpf(v)))) for v in x.tolist()])
+    assert np.max(np.abs(actual - exact) / (np.abs(exact) + terms + 1)) <= 8 * np.finfo(dtype).eps
 
 
 def test_every_function_has_a_reference_and_edges() -> None:

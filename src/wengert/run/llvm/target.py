@@ -114,10 +114,12 @@ class Library:
             linker.export_symbol(name)
         for name, address in (imports or {}).items():
             linker.import_symbol(name, address)
-        # The tracker must go before its engine; holding both here, in this order of release, sees to that.
+        # LLVM crashes when an engine goes before what it loaded. An object drops its attributes in the order in which
+        # they were set, so the tracker is set first, and the engine is held here and not by the cache alone.
         with _lock:
-            self._engine = _engine()
-            self._tracker = linker.link(self._engine, f"wengert.{next(_names)}")
+            engine = _engine()
+            self._tracker = linker.link(engine, f"wengert.{next(_names)}")
+            self._engine = engine
         self._exports = frozenset(exports)
 
     def __getitem__(self, name: str) -> int:

@@ -14,16 +14,28 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from wengert.run.llvm.mathlib import error_function, exponential, hyperbolic, logarithm, power, trigonometric
+from wengert.run.llvm.mathlib import (
+    error_function,
+    exponential,
+    gamma_function,
+    hyperbolic,
+    logarithm,
+    power,
+    trigonometric,
+)
 from wengert.run.llvm.mathlib.emit import Value, format_of
 from wengert.run.llvm.mathlib.registry import FUNCTIONS
 
 __all__ = ["ACCURACY", "FUNCTIONS", "declare"]
 
-FAMILIES = (error_function, exponential, hyperbolic, logarithm, power, trigonometric)
+FAMILIES = (error_function, exponential, gamma_function, hyperbolic, logarithm, power, trigonometric)
 
 ACCURACY: dict[str, dict[str, float]] = {name: dict(d.ulps) for name, d in sorted(FUNCTIONS.items())}
-"""The largest error of each function in units in the last place, by function and dtype."""
+"""The largest error of each function in units in the last place, by function and dtype.
+
+Two exceptions: sin, cos and tan beyond ``trigonometric.LIMIT`` are as good as the platform's libm, and lgamma and
+digamma of negative arguments are accurate relative to the terms of the reflection formula, which may cancel.
+"""
 
 
 def declare(module: ir.Module, name: str, type: ir.Type) -> ir.Function:
