@@ -132,5 +132,3 @@ def _axes(axes: Any, tree: Any, what: str, leaves: Any) -> list[int | None]:
             line=user_line(),
         )
     )
-
-

@@ -14,13 +14,14 @@ from ..core.symbol import Sym
 from ..core.tree import flatten, unflatten
 from ..errors import ArgumentError, NonScalarOutputError, ShapeError, explain
 from ..ops import arithmetic
-from ..trace.record import Recording
+from ..run.cache import PROGRAMS
+from ..trace.record import Recording, value_aval
 from ..trace.tracer import Tracer
 from ..transforms import linearize as linearizing
 from ..transforms.forward import forward
 from ..transforms.reverse import gradient
 from ..transforms.transpose import transpose
-from .call import Call, as_tuple, derived
+from .call import Call, Derived, as_tuple, derived
 
 
 def value_and_grad(
@@ -109,7 +110,7 @@ def grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: boo
     ...     return np.sin(x1) + x1 * x2
     >>> [float(g) for g in wg.grad(f, argnums=(0, 1))(0.0, 3.0)]
     [4.0, 0.0]
-    >>> wg.grad(lambda z: np.abs(z) ** 2)(3 + 4j)
+    >>> wg.grad(lambda z: (z * np.conj(z)).real)(3 + 4j)
     np.complex128(6-8j)
     """
     both = value_and_grad(fun, argnums, has_aux)
@@ -141,21 +142,15 @@ def check_scalar(recording: Recording, has_aux: bool) -> None:
             explain(
                 "grad needs a function with one real, floating-point scalar as its result.",
                 found=found,
-                line=_where(recording),
+                line=user_line(),
                 fix="sum or average the result; for all derivatives of an array use wg.jacobian, for one weighted "
                 "combination wg.vjp; for a complex result take its real part",
             )
         )
 
 
-def _where(recording: Recording) -> str:
-    return user_line()
-
-
 def leaf_aval(value: Any) -> Aval:
     """Return the aval of a leaf of a function's result."""
-    from ..trace.record import value_aval
-
     return value_aval(value)
 
 
@@ -212,7 +207,11 @@ def jvp(
 
 def check_pair(primals: Any, tangents: Any, name: str) -> None:
     """Refuse primals and tangents that are not sequences of equal length."""
-    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)) or len(primals) != len(tangents):
+    if (
+        not isinstance(primals, (tuple, list))
+        or not isinstance(tangents, (tuple, list))
+        or len(primals) != len(tangents)
+    ):
         raise ArgumentError(
             explain(
                 f"{name} takes primals and tangents as two sequences of equal length, one entry per argument.",
@@ -273,13 +272,10 @@ class LinearMap:
         return self._apply(*args)
 
 
-class _Split:
+class Split:
     """A call that has been run up to its residuals."""
 
     def __init__(self, call: Call) -> None:
-        from ..run.cache import PROGRAMS
-        from .call import Derived
-
         self.call = call
         recording = self.recording = call.record()
         n_in = len(call.leaves)
@@ -323,7 +319,7 @@ def linearize(fun: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[...
     >>> float(push(2.0))
     2.0
     """
-    split = _Split(Call(fun, primals, {}, tuple(range(len(primals))), "linearize"))
+    split = Split(Call(fun, primals, {}, tuple(range(len(primals))), "linearize"))
 
     def pushforward(*tangents: Any) -> Any:
         check_pair(primals, tangents, "linearize")
@@ -361,7 +357,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     >>> [float(g) for g in pull(1.0)]
     [5.0, 2.0]
     """
-    split = _Split(Call(fun, primals, {}, tuple(range(len(primals))), "vjp"))
+    split = Split(Call(fun, primals, {}, tuple(range(len(primals))), "vjp"))
     structure = split.recording.structure
     result_tree = structure.children()[0] if has_aux else structure
     n = result_tree.num_leaves
@@ -401,5 +397,8 @@ def stop_gradient(x: Any) -> Any:
     3.0
     """
     leaves, tree = flatten(x)
-    stopped = [arithmetic.stop_gradient(leaf) if isinstance(leaf, Sym) and leaf.builder is not None else leaf for leaf in leaves]
+    stopped = [
+        arithmetic.stop_gradient(leaf) if isinstance(leaf, Sym) and leaf.builder is not None else leaf
+        for leaf in leaves
+    ]
     return unflatten(tree, stopped)

@@ -11,9 +11,10 @@ import numpy as np
 from ..core.source import user_line
 from ..core.tree import unflatten
 from ..errors import ArgumentError, explain
+from ..run.cache import PROGRAMS
 from ..transforms.batch import batch
 from .call import Call, Derived, as_tuple
-from .differentiate import _Split, check_pair, grad, jvp
+from .differentiate import Split, check_pair, grad, jvp
 
 
 def jacobian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, mode: str = "auto") -> Callable[..., Any]:
@@ -56,7 +57,7 @@ def jacobian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, mode: st
 
     @functools.wraps(fun)
     def jacobian_function(*args: Any, **kwargs: Any) -> Any:
-        split = _Split(Call(fun, args, kwargs, positions, "jacobian"))
+        split = Split(Call(fun, args, kwargs, positions, "jacobian"))
         n_in = sum(of.size for of in split.call.avals)
         n_out = sum(of.size for of in split.out_avals)
         forward = mode == "forward" or (mode == "auto" and n_in <= n_out)
@@ -79,7 +80,7 @@ def _identity(avals: Sequence[Any]) -> list[Any]:
     return blocks
 
 
-def _by_columns(split: _Split) -> list[list[Any]]:
+def _by_columns(split: Split) -> list[list[Any]]:
     """Forward mode: push all unit tangents at once; the batch axis counts columns."""
     avals = split.call.avals
     seeds = _identity(avals)
@@ -93,7 +94,7 @@ def _by_columns(split: _Split) -> list[list[Any]]:
     ]
 
 
-def _by_rows(split: _Split) -> list[list[Any]]:
+def _by_rows(split: Split) -> list[list[Any]]:
     """Reverse mode: pull all unit cotangents at once; the batch axis counts rows."""
     outs = split.out_avals
     seeds = _identity(outs)
@@ -116,10 +117,8 @@ def _cut(block: Any, avals: Sequence[Any]) -> list[Any]:
     return parts
 
 
-def _batched(linear: Derived, split: _Split, seeds: list[Any], n_results: int) -> list[Any]:
+def _batched(linear: Derived, split: Split, seeds: list[Any], n_results: int) -> list[Any]:
     """Apply a linear graph to a batch of tangents or cotangents."""
-    from ..run.cache import PROGRAMS
-
     n = seeds[0].shape[0]
     axes = (*(None,) * len(split.residuals), *(0,) * len(seeds))
 

@@ -8,15 +8,18 @@ equation names the values that it reads and the values that it makes.
 from __future__ import annotations
 
 import heapq
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CyclicGraphError, explain
+from . import draw, serialize
 from .aval import Aval
 from .show import text
 from .source import Source
+from .verify import verify
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -62,6 +65,8 @@ class Graph:
         Values that are returned.
     names : tuple of str
         Names of the inputs, for people; empty where nobody gave any.
+    constants : tuple of (number, value) pairs
+        Values of captured inputs, for people, where :func:`wengert.trace` knows them.  A program is given them as inputs.
     """
 
     avals: tuple[Aval, ...]
@@ -69,6 +74,7 @@ class Graph:
     equations: tuple[Equation, ...]
     outputs: tuple[int, ...]
     names: tuple[str, ...] = ()
+    constants: tuple[tuple[int, Any], ...] = ()
 
     @cached_property
     def in_avals(self) -> tuple[Aval, ...]:
@@ -83,6 +89,28 @@ class Graph:
 
     def __repr__(self) -> str:
         return f"<Graph of {len(self.equations)} equations, {len(self.inputs)} inputs, {len(self.outputs)} outputs>"
+
+    def _repr_html_(self) -> str:
+        return draw.table(self)
+
+    def to_dot(self) -> str:
+        """Return the graph in Graphviz's DOT language."""
+        return draw.dot(self)
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return the graph as JSON of the schema ``wengert.graph`` (see :mod:`wengert.core.serialize`)."""
+        return json.dumps(serialize.to_dict(self), indent=indent, allow_nan=False)
+
+    @staticmethod
+    def from_json(text: str) -> Graph:
+        """Return the graph that :meth:`to_json` wrote, after checking that it is well formed.
+
+        Raises
+        ------
+        InvalidGraphError, CyclicGraphError
+            If the text is no graph of a schema version known here, or breaks a rule of graphs.
+        """
+        return verify(serialize.from_dict(json.loads(text), Graph, Equation))
 
 
 def last_uses(graph: Graph) -> list[int]:
@@ -139,7 +167,9 @@ def schedule(equations: Sequence[Equation], given: Iterable[int]) -> list[Equati
                 heapq.heappush(ready, reader)
     if len(order) != len(equations):
         stuck = [e for k, e in enumerate(equations) if waiting[k] > 0]
-        names = ", ".join(f"v{e.outputs[0]} = {e.primitive.name}({', '.join(f'v{i}' for i in e.inputs)})" for e in stuck[:4])
+        names = ", ".join(
+            f"v{e.outputs[0]} = {e.primitive.name}({', '.join(f'v{i}' for i in e.inputs)})" for e in stuck[:4]
+        )
         raise CyclicGraphError(
             explain(
                 "A computation graph has no directed cycle: each equation reads only values made before it.",

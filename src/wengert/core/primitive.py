@@ -162,4 +162,3 @@ def bind(record: Primitive, args: Sequence[Any], params: Mapping[str, Any]) -> A
     if builder is None:
         return record.evaluate(*[concrete(arg) for arg in args], **params)
     return builder.apply(record, args, tuple(params.items()))
-

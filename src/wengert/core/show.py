@@ -1,13 +1,24 @@
-"""Graphs as readable text."""
+"""Graphs as readable text: names of values, equations as formulas, the user's lines."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from .source import Source
+
 if TYPE_CHECKING:
     from .graph import Equation, Graph
+
+_INFIX: Final = {
+    "add": "+", "sub": "-", "mul": "*", "scale": "*", "div": "/", "pow": "**", "remainder": "%", "floor_divide": "//",
+    "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!=", "logical_and": "and", "logical_or": "or",
+}  # fmt: skip
+_MATRIX: Final = (("contract", ((1,), (0,))), ("batch", ((), ())))
+_WIDTH: Final = 72
 
 
 def name(number: int) -> str:
@@ -15,33 +26,109 @@ def name(number: int) -> str:
     return f"v{number}"
 
 
+def literal(value: Any) -> str:
+    """Return a number as short text that Python would read back."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.item()
+    return repr(value)
+
+
+def value_names(graph: Graph) -> dict[int, str]:
+    """Return a name for every value: inputs as the user calls them, numbers for the rest, literals for scalar constants.
+
+    Where an input of the user's is called ``v3`` itself, the numbered values take another letter, so that no name means
+    two values.
+    """
+    given = [text for text in graph.names if text]
+    letter = next(c for c in ("v", "w", "u", "t", "value_") if not any(re.fullmatch(rf"{c}\d+", text) for text in given))
+    names = {i: f"{letter}{i}" for i in range(len(graph.avals))}
+    names.update((i, text) for i, text in zip(graph.inputs, graph.names, strict=False) if text)
+    names.update((i, literal(value)) for i, value in graph.constants if np.ndim(value) == 0)
+    return names
+
+
 def param_text(value: Any) -> str:
     """Return a parameter as short text."""
     if isinstance(value, np.dtype):
         return str(value.name)
+    if isinstance(value, tuple) and all(isinstance(item, np.dtype) for item in value) and value:
+        return f"({','.join(map(param_text, value))})"
     if callable(value):
         return getattr(value, "__name__", repr(value))
     return repr(value).replace(" ", "")
 
 
-def equation_text(graph: Graph, equation: Equation, names: dict[int, str] | None = None) -> str:
-    """Return one equation as text: outputs with avals, primitive, parameters, inputs."""
+def formula(equation: Equation, names: dict[int, str] | None = None) -> str:
+    """Return the right-hand side of an equation as a formula: ``sin(x1)``, ``x1 * x2``, ``reduce_sum(v4, axes=(0,))``.
+
+    A negative literal is put in parentheses after an operator.
+    """
     names = names or {}
-    outs = ", ".join(f"{names.get(i, name(i))}:{graph.avals[i]!r}" for i in equation.outputs)
-    params = ", ".join(f"{key}={param_text(value)}" for key, value in equation.params)
-    ins = " ".join(names.get(i, name(i)) for i in equation.inputs)
-    return f"{outs} = {equation.primitive.name}{'[' + params + ']' if params else ''} {ins}".rstrip()
+    ins = [names.get(i, name(i)) for i in equation.inputs]
+    record = equation.primitive.name
+    operator = "@" if record == "dot" and equation.params == _MATRIX else _INFIX.get(record)
+    if operator is not None and len(ins) == 2:
+        left, right = (f"({text})" if text.startswith("-") else text for text in ins)
+        return f"{left} {operator} {right}"
+    if record == "neg":
+        return f"-{ins[0]}"
+    if record == "integer_pow":
+        return f"{ins[0]} ** {dict(equation.params)['n']}"
+    params = [f"{key}={param_text(value)}" for key, value in equation.params]
+    return f"{record}({', '.join([*ins, *params])})"
+
+
+def equation_text(graph: Graph, equation: Equation, names: dict[int, str] | None = None) -> str:
+    """Return one equation as text: outputs with avals, and the formula."""
+    names = names or {}
+    outs = ", ".join(f"{names.get(i, name(i))}: {graph.avals[i]!r}" for i in equation.outputs)
+    return f"{outs} = {formula(equation, names)}"
+
+
+def subgraphs(equation: Equation) -> Iterator[tuple[str, Graph]]:
+    """Yield the graphs that an equation holds (the body of a loop, the branches of a condition) with their names."""
+    for key, value in equation.params:
+        for k, item in enumerate(value if isinstance(value, tuple) else (value,)):
+            if hasattr(item, "equations"):
+                yield (f"{key}[{k}]" if isinstance(value, tuple) else key), item
 
 
 def text(graph: Graph) -> str:
-    """Return the whole graph as text, an equation a line, with the user's source lines at the right."""
-    names = {i: given for i, given in zip(graph.inputs, graph.names, strict=False) if given}
-    ins = ", ".join(f"{names.get(i, name(i))}:{graph.avals[i]!r}" for i in graph.inputs)
+    """Return the whole graph as text, an equation a line, with the user's source lines at the right where they change."""
+    return "\n".join(_lines(graph, ""))
+
+
+def _lines(graph: Graph, indent: str) -> Iterator[str]:
+    names = value_names(graph)
+    constants = dict(graph.constants)
+    shown = [i for i in graph.inputs if np.ndim(constants.get(i, _ARRAY)) > 0]
+    ins = ", ".join(f"{names[i]}: {graph.avals[i]!r}" for i in shown if i not in constants)
+    yield f"{indent}graph({ins}):"
+    for i in shown:
+        if i in constants:
+            yield f"{indent}    {names[i]}: {graph.avals[i]!r} = constant {_short(constants[i])}"
     lines = [equation_text(graph, equation, names) for equation in graph.equations]
-    width = min(64, max((len(line) for line in lines), default=0))
-    rows = []
+    width = min(_WIDTH, max((len(line) for line in lines), default=0))
+    before: Any = None
+    places: dict[Source, str] = {}
     for line, equation in zip(lines, graph.equations, strict=True):
         source = equation.source
-        rows.append(f"    {line:<{width}}  # {source}" if source is not None else f"    {line}")
-    outs = ", ".join(names.get(i, name(i)) for i in graph.outputs)
-    return "\n".join([f"graph({ins}):", *rows, f"    return {outs}"])
+        here = "" if source is None else places.get(source) or places.setdefault(source, str(source))
+        yield f"{indent}    {line:<{width}}  # {here}" if here and here != before else f"{indent}    {line}"
+        before = here
+        for key, inner in subgraphs(equation):
+            yield f"{indent}        {key} ="
+            yield from _lines(inner, indent + "            ")
+    yield f"{indent}    return {', '.join(names[i] for i in graph.outputs)}"
+
+
+_ARRAY: Final = np.empty(1)  # stands for an input that is not a constant, whatever its shape
+
+
+def _short(value: Any) -> str:
+    """Return an array as one line; a large one by its range."""
+    if np.size(value) <= 8:
+        return np.array2string(np.asarray(value), separator=", ", max_line_width=10_000).replace("\n", "")
+    if np.asarray(value).dtype.kind in "fiu" and np.size(value):
+        return f"from {np.min(value):.6g} to {np.max(value):.6g}"
+    return f"of {np.size(value)} entries"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..errors import CyclicGraphError, InvalidGraphError, explain
-from .graph import Graph
 from .show import equation_text
+
+if TYPE_CHECKING:
+    from .graph import Graph
 
 
 def verify(graph: Graph) -> Graph:
@@ -35,7 +39,9 @@ def verify(graph: Graph) -> Graph:
                         fix="order the equations with wengert.core.graph.schedule, and break the cycle if it names one",
                     )
                 )
-            raise InvalidGraphError(explain("Every value is made somewhere.", found=f"{shown} reads v{i}, which nothing makes"))
+            raise InvalidGraphError(
+                explain("Every value is made somewhere.", found=f"{shown} reads v{i}, which nothing makes")
+            )
         avals = [graph.avals[i] for i in equation.inputs]
         outs = equation.primitive.infer(*avals, **dict(equation.params))
         outs = tuple(outs) if equation.primitive.multiple else (outs,)

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import gc
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Keep Python's cyclic garbage collector from running.
+
+    Deriving a graph allocates many small objects that all live on; scanning them over and over takes half of the time.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Cache:
@@ -29,7 +46,8 @@ class Cache:
             if found is not None:
                 entries.move_to_end(key)
                 return found  # type: ignore[no-any-return]
-        made = make()
+        with collector_paused():
+            made = make()
         with self._lock:
             entries[key] = made
             while len(entries) > self.size:

@@ -211,5 +211,3 @@ class _Groups:
     def may_overwrite(self, k: int, i: int) -> bool:
         """Say whether equation k may write into value i: made by a writing equation, read here for the last time."""
         return i in self.fresh and self.last.get(i) == k
-
-

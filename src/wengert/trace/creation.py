@@ -141,7 +141,7 @@ class _ArrayMeta(type):
         return wrap_result(np.ndarray(*args, **kwargs)) if current() is not None else np.ndarray(*args, **kwargs)
 
 
-class ndarray(metaclass=_ArrayMeta):  # noqa: N801
+class ndarray(metaclass=_ArrayMeta):
     """Stands for ``np.ndarray`` in traced code: traced arrays are instances of it."""
 
 

@@ -243,7 +243,9 @@ def _as_index(item: Any) -> Any:
         if item.aval.dtype.kind in "iu":
             return item
         raise UntraceableError(
-            explain("Index arrays hold integers or booleans.", found=repr(item), line=user_line(), fix="use .astype(int)")
+            explain(
+                "Index arrays hold integers or booleans.", found=repr(item), line=user_line(), fix="use .astype(int)"
+            )
         )
     array = np.asarray(item)
     if array.size == 0 and array.dtype.kind == "f":

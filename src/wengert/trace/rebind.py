@@ -21,7 +21,23 @@ import numpy as np
 
 from . import creation
 
-_MUTATORS: Final = frozenset({"sort", "fill", "put", "copyto", "at", "resize", "partition", "shuffle", "put_along_axis", "place", "putmask", "setflags", "fill_diagonal"})
+_MUTATORS: Final = frozenset(
+    {
+        "sort",
+        "fill",
+        "put",
+        "copyto",
+        "at",
+        "resize",
+        "partition",
+        "shuffle",
+        "put_along_axis",
+        "place",
+        "putmask",
+        "setflags",
+        "fill_diagonal",
+    }
+)
 _FOREIGN: Final = ("numpy", "scipy", "wengert", "builtins")
 
 

@@ -492,7 +492,9 @@ def _binary(name: str, record: Any, ufunc: Any) -> None:
 
     def inplace(self: Tracer, other: Any) -> Any:
         self.refresh()
-        if not getattr(self, "is_array", True) or not self.aval.shape and self.base is None and self.builder is not None:
+        if not getattr(self, "is_array", True) or (
+            not self.aval.shape and self.base is None and self.builder is not None
+        ):
             return forward(self, other)  # a scalar: Python binds the name to a new one
         return call_ufunc(ufunc, "__call__", (self, other), {"out": (self,)})
 

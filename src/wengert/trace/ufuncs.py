@@ -395,9 +395,10 @@ def write_out(out: Any, result: Any, what: str) -> None:
             f"Cannot cast {what} output from {dtype!r} to {out.aval.dtype!r} with casting rule 'same_kind'\n"
             f"  at:    {user_line()}"
         )
-    if np.shape(result) != out.aval.shape and promote.broadcast_shape(
-        "out=", (promote.operand_aval(result), out.aval)
-    ) != out.aval.shape:
+    if (
+        np.shape(result) != out.aval.shape
+        and promote.broadcast_shape("out=", (promote.operand_aval(result), out.aval)) != out.aval.shape
+    ):
         raise ValueError(
             f"non-broadcastable output operand with shape {out.aval.shape} doesn't match the broadcast shape "
             f"{np.shape(result)}\n  at:    {user_line()}"
@@ -432,5 +433,3 @@ def _unknown(ufunc: Any, method: str) -> UntraceableError:
             fix="write it with other NumPy functions, or give it a derivative with wg.custom_jvp or wg.custom_vjp",
         )
     )
-
-
