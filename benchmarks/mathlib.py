@@ -24,10 +24,13 @@ from wengert.run.llvm.mathlib.loop import Loop
 REFERENCE: dict[str, Callable[..., np.ndarray]] = {
     "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2, "asinh": np.arcsinh,
     "acosh": np.arccosh, "atanh": np.arctanh, "pow": np.power, "erf": special.erf, "erfc": special.erfc,
-    "sigmoid": special.expit, "lgamma": special.gammaln, "digamma": special.digamma, "softplus": lambda x, out: np.logaddexp(0, x, out=out),
+    "sigmoid": special.expit, "lgamma": special.gammaln,
+    "digamma": special.digamma,
+    "softplus": lambda x, out: np.logaddexp(0, x, out=out),
 }  # fmt: skip
 RANGE = {"asin": (-1, 1), "acos": (-1, 1), "atanh": (-1, 1), "acosh": (1, 10), "log": (0.1, 10), "log2": (0.1, 10),
-         "log10": (0.1, 10), "log1p": (-0.9, 10), "pow": (0.1, 10), "lgamma": (0.1, 30), "digamma": (2, 30)}  # fmt: skip
+         "log10": (0.1, 10), "log1p": (-0.9, 10), "pow": (0.1, 10), "lgamma": (0.1, 30),
+         "digamma": (2, 30)}  # fmt: skip
 
 
 def nanoseconds(run: Callable[[], object], size: int, inner: int) -> float:

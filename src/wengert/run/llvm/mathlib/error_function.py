@@ -32,7 +32,7 @@ def erf(x: Value) -> Value:
     return copysign(select(magnitude < 1.0, near, far), x)
 
 
-@function("erfc", float64=4.0, float32=4.0)
+@function("erfc", float64=5.0, float32=5.0)
 def erfc(x: Value) -> Value:
     name = x.format.name
     magnitude = fabs(x)

@@ -44,19 +44,19 @@ def clamped(x: Value, limit: float) -> Value:
     return select(magnitude > limit, limit, magnitude)
 
 
-@function("sinh", float64=2.0, float32=2.0)
+@function("sinh", float64=2.2, float32=2.2)
 def sinh(x: Value) -> Value:
     half, _ = halves(clamped(x, OVERFLOW[x.format.name]))
     return copysign(2.0 * half, x)
 
 
-@function("cosh", float64=2.0, float32=2.0)
+@function("cosh", float64=2.2, float32=2.2)
 def cosh(x: Value) -> Value:
     _, half = halves(clamped(x, OVERFLOW[x.format.name]))
     return 2.0 * half
 
 
-@function("tanh", float64=2.0, float32=2.0)
+@function("tanh", float64=2.2, float32=2.2)
 def tanh(x: Value) -> Value:
     # With E = exp(2|x|) - 1: E / (E + 2), and 1 - 2 / (E + 2) where that is nearer to 1; one division does both.
     magnitude = clamped(x, TANH_ONE[x.format.name])
@@ -79,7 +79,7 @@ def asinh(x: Value) -> Value:
     return copysign(chain([(magnitude == math.inf, magnitude), (x != x, x)], result), x)
 
 
-@function("acosh", float64=2.0, float32=2.0)
+@function("acosh", float64=2.2, float32=2.2)
 def acosh(x: Value) -> Value:
     # With t = x - 1, exact near 1: log(x + sqrt(x^2 - 1)) = log1p(t + sqrt(t^2 + 2 t)).
     large = x > LARGE[x.format.name]
@@ -90,7 +90,7 @@ def acosh(x: Value) -> Value:
     return chain([(x < 1.0, math.nan), (x == math.inf, x), (x != x, x)], result)
 
 
-@function("atanh", float64=1.5, float32=1.5)
+@function("atanh", float64=1.7, float32=1.7)
 def atanh(x: Value) -> Value:
     # log1p(2 x / (1 - x)) / 2, the quotient as an unevaluated sum: its residual comes from one fma.
     magnitude = fabs(x)

@@ -165,7 +165,7 @@ def atan(x: Value) -> Value:
     return copysign(atan_ratio(fabs(x), x.constant(1.0), None), x)
 
 
-@function("atan2", arity=2, float64=2.0, float32=2.0)
+@function("atan2", arity=2, float64=2.0, float32=2.2)
 def atan2(y: Value, x: Value) -> Value:
     a, b = fabs(y), fabs(x)
     infinity = math.inf
