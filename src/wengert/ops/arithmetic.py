@@ -51,6 +51,7 @@ full = primitive(
     batch=NoRule("full has no operands"),
     samples=lambda: [Sample((), {"value": 2.0, "shape": (2, 3), "dtype": np.dtype(float)})],
     label="constant",
+    explanation="depends on nothing, so no gradient flows through it",
 )
 
 # -- add, sub, neg: linear in all operands ----------------------------------------------------------------------------
@@ -265,6 +266,8 @@ convert = elementwise(
     infer=lambda x, dtype: aval(x.shape, dtype),
     jvp=_convert_jvp,
     transpose=_convert_transpose,
+    label="gradient converter",
+    explanation="hands the gradient back in its input's dtype; whole numbers get none",
 )
 
 
@@ -285,6 +288,8 @@ real = elementwise(
     dtype=_real_dtype,
     jvp=linear_jvp(lambda: real),
     transpose=lambda ct, x: (make_complex(ct, full_like(ct, 0)),),
+    label="gradient router",
+    explanation="hands the gradient to the real part; the imaginary part gets zero",
 )
 
 imag = elementwise(
@@ -297,6 +302,8 @@ imag = elementwise(
     jvp=linear_jvp(lambda: imag),
     # As a linear map over the complex numbers, imag(z) = Re(-i z); its transpose is multiplication by -i.
     transpose=lambda ct, x: (make_complex(full_like(ct, 0), neg(ct)),),
+    label="gradient router",
+    explanation="hands the gradient to the imaginary part; the real part gets zero",
 )
 
 
@@ -308,7 +315,7 @@ def _make_complex_jvp(primals: Sequence[Any], tangents: Sequence[Any], out: Any)
 
 
 def _make_complex(x: Any, y: Any) -> Any:
-    out = np.empty(np.shape(x), _complex_dtype(np.asarray(x).dtype))
+    out = np.empty(np.broadcast_shapes(np.shape(x), np.shape(y)), _complex_dtype(np.asarray(x).dtype))
     out.real, out.imag = x, y
     return out[()]
 
@@ -322,6 +329,8 @@ make_complex = elementwise(
     dtype=_complex_dtype,
     jvp=_make_complex_jvp,
     transpose=lambda ct, x, y: (real(ct) if is_linear(x) else None, neg(imag(ct)) if is_linear(y) else None),
+    label="gradient distributor",
+    explanation="hands each input its part of the incoming gradient",
 )
 
 conj = elementwise(
@@ -332,6 +341,8 @@ conj = elementwise(
     lambda: complex_samples(1),
     jvp=linear_jvp(lambda: conj),
     transpose=lambda ct, x: (conj(ct),),
+    label="gradient mirror",
+    explanation="hands back the complex conjugate of the incoming gradient",
 )
 
 # -- copy and stop ----------------------------------------------------------------------------------------------------

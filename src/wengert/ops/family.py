@@ -156,6 +156,8 @@ def elementwise(
     rules.setdefault("infer", infer_like(dtype, weak))
     rules.setdefault("transpose", NoRule(f"{name} is not linear; its pushforward is made of linear equations"))
     rules.setdefault("batch", batch_all(lambda: record))
+    rules.setdefault("label", "gradient scaler")
+    rules.setdefault("explanation", "hands back the incoming gradient times its local derivative, entry by entry")
     record = primitive(name, doc, evaluate=ufunc, samples=samples, elementwise=True, **rules)
     return record
 

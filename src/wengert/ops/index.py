@@ -364,6 +364,8 @@ iota = primitive(
     transpose=lambda ct, x, axis: (None,),
     batch=lambda size, args, batched, axis: iota(args[0], axis=axis + 1),
     samples=lambda: [Sample((np.zeros((2, 3)),), {"axis": 1}, smooth=False)],
+    label="gradient stop",
+    explanation="hands the gradient to nobody: positions do not depend on values",
 )
 iota_like = primitive(
     "iota_like",
@@ -374,6 +376,8 @@ iota_like = primitive(
     transpose=lambda ct, x: (None,),
     batch=lambda size, args, batched: _count_rows(size, args[0]),
     samples=lambda: [Sample((np.zeros((2, 3)),), smooth=False)],
+    label="gradient stop",
+    explanation="hands the gradient to nobody: positions do not depend on values",
 )
 
 

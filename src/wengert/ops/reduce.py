@@ -208,6 +208,7 @@ def _flat(name: str, doc: str, evaluate: Any, infer: Any, samples: Any, batch: A
         batch=batch or _batch(lambda: record),
         samples=samples,
         label="gradient stop",
+        explanation="hands the gradient to nobody: its output is constant almost everywhere",
     )
     return record
 

@@ -87,6 +87,8 @@ reshape = primitive(
     transpose=lambda ct, x, shape: (reshape(ct, shape=x.shape),),
     batch=lambda size, args, batched, shape: reshape(args[0], shape=(size, *shape)),
     view=True,
+    label="gradient mover",
+    explanation="hands the gradient back in its input's shape",
     samples=lambda: [
         Sample((_arange(2, 3),), {"shape": (3, 2)}),
         Sample((_arange(6),), {"shape": (1, 2, 3)}),
@@ -109,6 +111,8 @@ transpose = primitive(
     transpose=_transpose_transpose,
     batch=lambda size, args, batched, axes: transpose(args[0], axes=(0, *(a + 1 for a in axes))),
     view=True,
+    label="gradient mover",
+    explanation="hands the gradient back with its axes in the old order",
     samples=lambda: [
         Sample((_arange(2, 3),), {"axes": (1, 0)}),
         Sample((_arange(2, 3, 4),), {"axes": (2, 0, 1)}),
@@ -127,6 +131,8 @@ rev = primitive(
     transpose=lambda ct, x, axes: (rev(ct, axes=axes),),
     batch=lambda size, args, batched, axes: rev(args[0], axes=tuple(a + 1 for a in axes)),
     view=True,
+    label="gradient mover",
+    explanation="hands the gradient back with its entries turned round again",
     samples=lambda: [Sample((_arange(4),), {"axes": (0,)}), Sample((_arange(2, 3),), {"axes": (0, 1)})],
 )
 
@@ -238,6 +244,8 @@ pad = primitive(
     batch=lambda size, args, batched, low, high, interior: pad(
         args[0], low=(0, *low), high=(0, *high), interior=(0, *interior)
     ),
+    label="gradient router",
+    explanation="hands back the gradient of the entries that it moved; that of the zeros is dropped",
     samples=lambda: [
         Sample((_arange(3),), {"low": (1,), "high": (2,), "interior": (0,)}),
         Sample((_arange(3, 2),), {"low": (1, 0), "high": (0, 1), "interior": (1, 2)}),
