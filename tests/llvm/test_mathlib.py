@@ -158,7 +158,7 @@ EDGES: dict[str, list[tuple[float, ...]]] = {  # (argument..., exact result)
     "sigmoid": [(0.0, 0.5), (inf, 1), (-inf, 0), (nan, nan), (-1e4, 0)],
     "softplus": [(inf, inf), (-inf, 0), (nan, nan), (1e4, 1e4)],
     "lgamma": [(1, 0.0), (2, 0.0), (0.0, inf), (-0.0, inf), (-3, inf), (inf, inf), (-inf, inf), (nan, nan)],
-    "digamma": [(0.0, -inf), (-0.0, inf), (-2, nan), (inf, inf), (nan, nan)],
+    "digamma": [(0.0, -inf), (-0.0, inf), (-1e-45, inf), (1e-45, -inf), (-2, nan), (inf, inf), (nan, nan)],
     "hypot": [(3, 4, 5), (0.0, -0.0, 0.0), (inf, nan, inf), (nan, -inf, inf), (nan, 1, nan), (1e30, 0, 1e30)],
 }  # fmt: skip
 
@@ -167,8 +167,8 @@ EDGES: dict[str, list[tuple[float, ...]]] = {  # (argument..., exact result)
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_edges_are_exact(name: str, dtype: str) -> None:
     rows = EDGES[name]
-    if name == "pow" and dtype == "float64":
-        rows = [row for row in rows if row[0] != 1e-30]
+    if dtype == "float64":  # some rows underflow or overflow in float32 only
+        rows = [row for row in rows if abs(row[0]) not in (1e-30, 1e-45)]
     *arguments, expected = (np.array(column, dtype) for column in zip(*rows, strict=True))
     # 16 copies: the vector body sees the edges too, not only the scalar remainder.
     actual = loop(name, dtype)(*(np.tile(a, 16) for a in arguments)).reshape(16, -1)

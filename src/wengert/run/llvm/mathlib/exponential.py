@@ -53,7 +53,7 @@ def exp_of_sum(high: Value, low: Value, factor: Value | None = None) -> Value:
     return scale(p if factor is None else p * factor, n, bits)
 
 
-@function("exp", float64=1.1, float32=1.1)
+@function("exp", float64=1.2, float32=1.2)
 def exp(x: Value) -> Value:
     x = clamp(x, *EXP_RANGE[x.format.name])
     n, bits, r, _ = reduce(x)
@@ -80,7 +80,7 @@ def expm1(x: Value) -> Value:
     return copysign(2.0 * fma(expm1_reduced(r, error), half, half - 0.5), x)
 
 
-@function("sigmoid", float64=2.2, float32=2.2)
+@function("sigmoid", float64=2.5, float32=2.5)
 def sigmoid(x: Value) -> Value:
     """1 / (1 + exp(-x)), written with exp(-|x|), which cannot overflow and keeps the small values for x < 0."""
     e = exp(-fabs(x))

@@ -96,7 +96,8 @@ def digamma(x: Value) -> Value:
     positive = select(large, stirling, moved)
     sine, cosine = sine_and_cosine_of_turns(a)
     # digamma(-a) = digamma(a) + 1/a + pi / tan(pi a)
-    reflected = positive + madd(math.pi, cosine / sine, 1.0 / a)
+    # and digamma(a) + 1/a = digamma(a + 1), which is what ``middle`` holds for a < 1.
+    reflected = select(small, middle, positive + 1.0 / a) + math.pi * (cosine / sine)
     result = select(x < 0.0, reflected, positive)
     pole = (x < 0.0) & (floor(x) == x)
     return chain([(x != x, x), (x == 0.0, copysign(math.inf, -x)), (x == math.inf, x), (pole, math.nan)], result)

@@ -56,7 +56,7 @@ def cosh(x: Value) -> Value:
     return 2.0 * half
 
 
-@function("tanh", float64=2.2, float32=2.2)
+@function("tanh", float64=2.5, float32=2.5)
 def tanh(x: Value) -> Value:
     # With E = exp(2|x|) - 1: E / (E + 2), and 1 - 2 / (E + 2) where that is nearer to 1; one division does both.
     magnitude = clamped(x, TANH_ONE[x.format.name])
