@@ -1,9 +1,10 @@
 """Convolution: a kernel slides over its input, and at every place the products are summed.
 
-One primitive is enough for the operation, both its derivatives and all of theirs.  What usually goes under other names is a choice of
-its parameters: the derivative by the input ("transposed convolution") spreads the incoming gradient apart by the stride and
-slides the mirrored kernel over it; the derivative by the kernel slides the incoming gradient, as a kernel, over the input.  This
-closure needs an axis of its own for groups (G), which plays the part that the batch axis plays in a matrix product:
+One primitive is enough for the operation, both its derivatives and all of theirs.  What usually goes under other names
+is a choice of its parameters: the derivative by the input ("transposed convolution") spreads the incoming gradient
+apart by the stride and slides the mirrored kernel over it; the derivative by the kernel slides the incoming gradient,
+as a kernel, over the input.  This closure needs an axis of its own for groups (G), which plays the part that the batch
+axis plays in a matrix product:
 
     x (G, N, C, *space)    kernel (G, O, C, *window)    ->    (G, N, O, *places)
 
@@ -12,8 +13,8 @@ As everywhere in deep learning the kernel is not mirrored: in signal processing 
 References
 ----------
 V. Dumoulin, F. Visin, "A guide to convolution arithmetic for deep learning", arXiv 1603.07285 (sizes, and the
-transposed convolution); K. Chellapilla, S. Puri, P. Simard, "High performance convolutional neural networks for document
-processing", 2006 (windows laid out as a matrix, so that a matrix product does the work).
+transposed convolution); K. Chellapilla, S. Puri, P. Simard, "High performance convolutional neural networks for
+document processing", 2006 (windows laid out as a matrix, so that a matrix product does the work).
 """
 
 from __future__ import annotations
@@ -45,21 +46,23 @@ def places(n: int, window: int, stride: int) -> int:
     return max(0, (n - window) // stride + 1)
 
 
-def _lengths(x: Aval, w: Aval, low: Sizes, high: Sizes, dilation: Sizes, input_dilation: Sizes) -> list[tuple[int, int]]:
+def _lengths(
+    x: Aval, w: Aval, low: Sizes, high: Sizes, dilation: Sizes, input_dilation: Sizes
+) -> list[tuple[int, int]]:
     """Return for each axis of space the length of the padded input and of the dilated kernel."""
     return [
         (lo + spread_size(n, between) + hi, spread_size(k, apart))
-        for n, k, lo, hi, apart, between in zip(x.shape[3:], w.shape[3:], low, high, dilation, input_dilation, strict=True)
+        for n, k, lo, hi, apart, between in zip(
+            x.shape[3:], w.shape[3:], low, high, dilation, input_dilation, strict=True
+        )
     ]
 
 
-def _infer(
-    x: Aval, w: Aval, stride: Sizes, low: Sizes, high: Sizes, dilation: Sizes, input_dilation: Sizes
-) -> Aval:
+def _infer(x: Aval, w: Aval, stride: Sizes, low: Sizes, high: Sizes, dilation: Sizes, input_dilation: Sizes) -> Aval:
     if x.ndim != w.ndim or x.ndim < 3 or x.shape[0] != w.shape[0] or x.shape[2] != w.shape[2]:
         raise ShapeError(
             explain(
-                "A convolution takes x (groups, batch, channels, *space) and a kernel (groups, outputs, channels, *window).",
+                "A convolution takes x (groups, batch, channels, *space), kernel (groups, outputs, channels, *window).",
                 found=f"{x!r} and {w!r}",
             )
         )
@@ -91,8 +94,8 @@ def _stage(
     places_axes, window_axes = tuple(range(3, 3 + d)), tuple(range(3 + d, 3 + 2 * d))
     block = max(1, _BLOCK // max(1, groups * c * window * area * x.dtype.itemsize))
 
-    # Both layouts copy the windows.  The copy is fast where long runs stay together: those of the places for a small kernel, and
-    # those of the window for the derivative by the kernel, whose "kernel" is as large as an image.
+    # Both layouts copy the windows.  The copy is fast where long runs stay together: those of the places for a small
+    # kernel, and those of the window for the derivative by the kernel, whose "kernel" is as large as an image.
     if window <= area:
         order = (0, 1, 2, *window_axes, *places_axes)
 
@@ -220,7 +223,14 @@ def _samples() -> list[Sample]:
     rng = np.random.default_rng(12)
 
     def sample(
-        x: Sizes, w: Sizes, stride: Any = 1, low: Any = 0, high: Any = 0, dilation: Any = 1, spread: Any = 1, dtype: Any = float
+        x: Sizes,
+        w: Sizes,
+        stride: Any = 1,
+        low: Any = 0,
+        high: Any = 0,
+        dilation: Any = 1,
+        spread: Any = 1,
+        dtype: Any = float,
     ) -> Sample:
         d = len(x) - 3
         how = {"stride": stride, "low": low, "high": high, "dilation": dilation, "input_dilation": spread}
@@ -242,7 +252,9 @@ def _samples() -> list[Sample]:
         sample((1, 2, 2, 2), (1, 3, 2, 3)),  # no place
         sample((1, 0, 2, 4), (1, 3, 2, 3)),
         sample((1, 2, 0, 4), (1, 3, 0, 3)),
-        Sample((np.ones((1, 1, 1, 4)) * (1 + 2j), np.ones((1, 1, 1, 2)) * 1j), sample((1, 1, 1, 4), (1, 1, 1, 2)).params),
+        Sample(
+            (np.ones((1, 1, 1, 4)) * (1 + 2j), np.ones((1, 1, 1, 2)) * 1j), sample((1, 1, 1, 4), (1, 1, 1, 2)).params
+        ),
     ]
 
 

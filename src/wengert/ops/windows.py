@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval, aval
-from ..core.primitive import Sample, primitive
+from ..core.primitive import Primitive, Sample, primitive
 from ..errors import ShapeError, explain
 from .convolution import places, spread_size
 from .family import linear_jvp
@@ -23,7 +23,9 @@ Sizes = tuple[int, ...]
 def _space(x: Aval, axes: Sizes, window: Sizes, stride: Sizes, dilation: Sizes) -> Sizes:
     """Return the shape of x with the numbers of places instead of the windowed axes."""
     if not len(axes) == len(window) == len(stride) == len(dilation) or len(set(axes)) != len(axes):
-        raise ShapeError(explain("windows takes a size, a stride and a dilation for each axis.", found=f"{x!r}, {axes}, {window}"))
+        raise ShapeError(
+            explain("windows takes a size, a stride and a dilation for each axis.", found=f"{x!r}, {axes}, {window}")
+        )
     shape = list(x.shape)
     for a, k, step, apart in zip(axes, window, stride, dilation, strict=True):
         shape[a] = places(x.shape[a], spread_size(k, apart), step)
@@ -62,7 +64,9 @@ def _batch(size: int, args: Any, batched: Any, axes: Sizes, **how: Any) -> Any:
     return out.builder.apply_named("transpose", out, axes=(k, *range(k), *range(k + 1, out.ndim)))
 
 
-def _sample(shape: Sizes, axes: Sizes, window: Sizes, stride: Sizes = (), dilation: Sizes = (), dtype: Any = float) -> Sample:
+def _sample(
+    shape: Sizes, axes: Sizes, window: Sizes, stride: Sizes = (), dilation: Sizes = (), dtype: Any = float
+) -> Sample:
     x = np.random.default_rng(13).normal(size=shape).astype(dtype)
     ones = (1,) * len(axes)
     return Sample((x,), {"axes": axes, "window": window, "stride": stride or ones, "dilation": dilation or ones})
@@ -81,7 +85,7 @@ def _samples() -> list[Sample]:
     ]
 
 
-windows = primitive(
+windows: Primitive = primitive(
     "windows",
     "the entries under a sliding window; axes of the result: the window's, then x's with places instead of entries",
     evaluate=_windows,
@@ -101,7 +105,9 @@ windows = primitive(
 def _fold_infer(v: Aval, shape: Sizes, **how: Any) -> Aval:
     wanted = _infer(aval(shape, v.dtype), **how)
     if v.shape != wanted.shape:
-        raise ShapeError(explain("fold takes what windows makes of an array of the given shape.", found=f"{v!r}, not {wanted!r}"))
+        raise ShapeError(
+            explain("fold takes what windows makes of an array of the given shape.", found=f"{v!r}, not {wanted!r}")
+        )
     return aval(shape, v.dtype)
 
 
@@ -129,7 +135,7 @@ def _fold_samples() -> list[Sample]:
     return made
 
 
-fold = primitive(
+fold: Primitive = primitive(
     "fold",
     "windows added up where they came from",
     evaluate=_fold,
