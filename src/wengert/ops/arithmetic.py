@@ -73,6 +73,7 @@ add = elementwise(
     explanation="hands the incoming gradient unchanged to each of its inputs",
     commutes=True,
     weak=True,
+    lower="add",
 )
 
 
@@ -94,6 +95,7 @@ sub = elementwise(
     label="gradient distributor",
     explanation="hands the incoming gradient to its first input and its negative to the second",
     weak=True,
+    lower="sub",
 )
 
 neg = elementwise(
@@ -107,6 +109,7 @@ neg = elementwise(
     label="sign changer",
     explanation="hands back the incoming gradient with its sign changed",
     weak=True,
+    lower="neg",
 )
 
 # -- products ---------------------------------------------------------------------------------------------------------
@@ -121,6 +124,7 @@ mul = elementwise(
     explanation="hands to each input the incoming gradient times the value of the other input",
     commutes=True,
     weak=True,
+    lower="mul",
 )
 
 
@@ -150,6 +154,7 @@ scale = elementwise(
     explanation="multiplies by a local derivative; zero wins over inf and nan, so that a branch that was not taken, or "
     "an inner derivative that vanishes, contributes nothing",
     commutes=True,
+    lower="scale",
 )
 # ``stage`` is the optimistic version: plain multiplication.  The interpreter checks its results for nan and, where there is one,
 # runs the exact version.
@@ -164,6 +169,7 @@ div = elementwise(
     label="gradient switcher",
     explanation="like mul by 1/y: the gradient of x is divided by y",
     weak=True,
+    lower="div",
 )
 
 reciprocal = elementwise(
@@ -172,6 +178,7 @@ reciprocal = elementwise(
     lambda x: np.divide(1, x, dtype=x.dtype),
     (lambda x, out: neg(mul(out, out)),),
     lambda: grid(0.5, 3, edges=_EDGES)() + complex_samples(1),
+    lower="reciprocal",
 )
 
 
@@ -205,12 +212,15 @@ integer_pow = elementwise(
     "x ** n for a fixed integer n",
     _integer_pow,
     None,
-    lambda: [Sample(s.args, {"n": n}, s.smooth) for n in (-2, -1, 0, 1, 2, 3, 5) for s in grid(0.5, 2, edges=_EDGES)()]
-    + [Sample((np.array([0.0, -1.5, 2.0]),), {"n": n}) for n in (0, 1, 2, 3, 4)],
+    lambda: (
+        [Sample(s.args, {"n": n}, s.smooth) for n in (-2, -1, 0, 1, 2, 3, 5) for s in grid(0.5, 2, edges=_EDGES)()]
+        + [Sample((np.array([0.0, -1.5, 2.0]),), {"n": n}) for n in (0, 1, 2, 3, 4)]
+    ),
     jvp=_integer_pow_jvp,
     stage=_integer_pow_stage,
     flops=lambda x, n: x.size * max(1, abs(n).bit_length()),
     weak=True,
+    lower="integer_pow",
 )
 
 power = elementwise(
@@ -221,9 +231,12 @@ power = elementwise(
         lambda x, y, out: scale(y, power(x, y - 1)),
         lambda x, y, out: scale(out, _log(x)),
     ),
-    lambda: pairs((0.5, -2), (2, 2), [(0.0, 0.0), (0.0, 1.0), (0.0, 2.5), (inf, 0.5), (2.0, -inf), (nan, 1.0)])()
-    + complex_samples(2),
+    lambda: (
+        pairs((0.5, -2), (2, 2), [(0.0, 0.0), (0.0, 1.0), (0.0, 2.5), (inf, 0.5), (2.0, -inf), (nan, 1.0)])()
+        + complex_samples(2)
+    ),
     weak=True,
+    lower="pow",
 )
 
 
@@ -268,6 +281,7 @@ convert = elementwise(
     transpose=_convert_transpose,
     label="gradient converter",
     explanation="hands the gradient back in its input's dtype; whole numbers get none",
+    lower="convert",
 )
 
 
@@ -357,6 +371,7 @@ copy = elementwise(
     transpose=lambda ct, x: (ct,),
     label="branch",
     explanation="a value that is used several times: the gradients of its uses add up",
+    lower="copy",
 )
 
 stop_gradient = elementwise(
@@ -368,5 +383,5 @@ stop_gradient = elementwise(
     view=True,
     label="gradient stop",
     explanation="lets the value through and no gradient back",
+    lower="stop_gradient",
 )
-

@@ -33,37 +33,50 @@ _ints = Sample((np.array([-3, 0, 2, 7]), np.array([2, 5, 2, -3])), smooth=False)
 _bools = Sample((np.array([True, True, False, False]), np.array([True, False, True, False])), smooth=False)
 _two = _rough(pairs((-2, -2), (2, 2), _PAIRS), _ints)
 
-eq = _flat("eq", "x == y", np.equal, _two, np.bool_, commutes=True)
-ne = _flat("ne", "x != y", np.not_equal, _two, np.bool_, commutes=True)
-lt = _flat("lt", "x < y", np.less, _two, np.bool_)
-le = _flat("le", "x <= y", np.less_equal, _two, np.bool_)
-gt = _flat("gt", "x > y", np.greater, _two, np.bool_)
-ge = _flat("ge", "x >= y", np.greater_equal, _two, np.bool_)
+eq = _flat("eq", "x == y", np.equal, _two, np.bool_, commutes=True, lower="eq")
+ne = _flat("ne", "x != y", np.not_equal, _two, np.bool_, commutes=True, lower="ne")
+lt = _flat("lt", "x < y", np.less, _two, np.bool_, lower="lt")
+le = _flat("le", "x <= y", np.less_equal, _two, np.bool_, lower="le")
+gt = _flat("gt", "x > y", np.greater, _two, np.bool_, lower="gt")
+ge = _flat("ge", "x >= y", np.greater_equal, _two, np.bool_, lower="ge")
 
 _one = _rough(grid(-2.6, 2.6, edges=_EDGES))
-isnan = _flat("isnan", "whether x is nan", np.isnan, _one, np.bool_)
-isinf = _flat("isinf", "whether x is infinite", np.isinf, _one, np.bool_)
-isfinite = _flat("isfinite", "whether x is finite", np.isfinite, _one, np.bool_)
-signbit = _flat("signbit", "whether the sign bit is set", np.signbit, _one, np.bool_)
-floor = _flat("floor", "the largest integer that is not above x", np.floor, _one)
-ceil = _flat("ceil", "the smallest integer that is not below x", np.ceil, _one)
-trunc = _flat("trunc", "x without its fraction", np.trunc, _one)
-rint = _flat("rint", "the nearest integer, ties to even", np.rint, _one)
-sign = _flat("sign", "-1, 0 or 1", np.sign, _one)
+isnan = _flat("isnan", "whether x is nan", np.isnan, _one, np.bool_, lower="isnan")
+isinf = _flat("isinf", "whether x is infinite", np.isinf, _one, np.bool_, lower="isinf")
+isfinite = _flat("isfinite", "whether x is finite", np.isfinite, _one, np.bool_, lower="isfinite")
+signbit = _flat("signbit", "whether the sign bit is set", np.signbit, _one, np.bool_, lower="signbit")
+floor = _flat("floor", "the largest integer that is not above x", np.floor, _one, lower="floor")
+ceil = _flat("ceil", "the smallest integer that is not below x", np.ceil, _one, lower="ceil")
+trunc = _flat("trunc", "x without its fraction", np.trunc, _one, lower="trunc")
+rint = _flat("rint", "the nearest integer, ties to even", np.rint, _one, lower="rint")
+sign = _flat("sign", "-1, 0 or 1", np.sign, _one, lower="sign")
 
 _logic = lambda: [_bools]  # noqa: E731
 _integers = lambda: [_ints, _bools]  # noqa: E731
-logical_and = _flat("logical_and", "x and y", np.logical_and, _logic, np.bool_, commutes=True)
-logical_or = _flat("logical_or", "x or y", np.logical_or, _logic, np.bool_, commutes=True)
-logical_xor = _flat("logical_xor", "either x or y", np.logical_xor, _logic, np.bool_, commutes=True)
-logical_not = _flat(
-    "logical_not", "not x", np.logical_not, lambda: [Sample((np.array([True, False]),), smooth=False)], np.bool_
+logical_and = _flat("logical_and", "x and y", np.logical_and, _logic, np.bool_, commutes=True, lower="logical_and")
+logical_or = _flat("logical_or", "x or y", np.logical_or, _logic, np.bool_, commutes=True, lower="logical_or")
+logical_xor = _flat(
+    "logical_xor", "either x or y", np.logical_xor, _logic, np.bool_, commutes=True, lower="logical_xor"
 )
-bitwise_and = _flat("bitwise_and", "bitwise and", np.bitwise_and, _integers, commutes=True)
-bitwise_or = _flat("bitwise_or", "bitwise or", np.bitwise_or, _integers, commutes=True)
-bitwise_xor = _flat("bitwise_xor", "bitwise exclusive or", np.bitwise_xor, _integers, commutes=True)
+logical_not = _flat(
+    "logical_not",
+    "not x",
+    np.logical_not,
+    lambda: [Sample((np.array([True, False]),), smooth=False)],
+    np.bool_,
+    lower="logical_not",
+)
+bitwise_and = _flat("bitwise_and", "bitwise and", np.bitwise_and, _integers, commutes=True, lower="bitwise_and")
+bitwise_or = _flat("bitwise_or", "bitwise or", np.bitwise_or, _integers, commutes=True, lower="bitwise_or")
+bitwise_xor = _flat(
+    "bitwise_xor", "bitwise exclusive or", np.bitwise_xor, _integers, commutes=True, lower="bitwise_xor"
+)
 bitwise_not = _flat(
-    "bitwise_not", "bitwise not", np.invert, lambda: [Sample((np.array([0, 5, -3]),), smooth=False)]
+    "bitwise_not",
+    "bitwise not",
+    np.invert,
+    lambda: [Sample((np.array([0, 5, -3]),), smooth=False)],
+    lower="bitwise_not",
 )
 _shifts = lambda: [Sample((np.array([1, 5, -9]), np.array([2, 0, 1])), smooth=False)]  # noqa: E731
 left_shift = _flat("left_shift", "x shifted to the left by y bits", np.left_shift, _shifts)
@@ -82,7 +95,9 @@ def _select_infer(which: Aval, x: Aval, y: Aval) -> Aval:
     if not which.shape == x.shape == y.shape:
         raise ShapeError(explain("select takes operands of one shape.", found=f"{which!r}, {x!r}, {y!r}"))
     if which.dtype != np.bool_ or x.dtype != y.dtype:
-        raise DtypeError(explain("select takes a bool and two operands of one dtype.", found=f"{which!r}, {x!r}, {y!r}"))
+        raise DtypeError(
+            explain("select takes a bool and two operands of one dtype.", found=f"{which!r}, {x!r}, {y!r}")
+        )
     return aval(x.shape, x.dtype)
 
 
@@ -127,6 +142,7 @@ select = elementwise(
     transpose=_select_transpose,
     label="gradient router",
     explanation="routes the incoming gradient to the input that was chosen; the other gets zero",
+    lower="select",
 )
 
 # -- maximum and minimum ----------------------------------------------------------------------------------------------
@@ -149,6 +165,7 @@ maximum = elementwise(
     (lambda x, y, out: _chosen(gt(x, y), x, y), lambda x, y, out: _chosen(gt(y, x), y, x)),
     lambda: [*pairs((-2, -2), (2, 2), _PAIRS)(), _ints],
     **_ROUTER,
+    lower="max",
 )
 minimum = elementwise(
     "min",
@@ -157,6 +174,7 @@ minimum = elementwise(
     (lambda x, y, out: _chosen(lt(x, y), x, y), lambda x, y, out: _chosen(lt(y, x), y, x)),
     lambda: [*pairs((-2, -2), (2, 2), _PAIRS)(), _ints],
     **_ROUTER,
+    lower="min",
 )
 
 # -- division with remainder ------------------------------------------------------------------------------------------
@@ -184,6 +202,6 @@ copysign = elementwise(
     # The sign of x times the sign of y, both counting the sign bit of a zero, and 0 at x = 0 as for abs.
     (lambda x, y, out: scale(sign(x), copysign(full_like(x, 1), y)), None),
     pairs((-2, -2), (2, 2), [(0.0, -1.0), (2.0, -0.0), (nan, -1.0)]),
+    lower="copysign",
 )
 nextafter = _flat("nextafter", "the next float after x towards y", np.nextafter, _rough(pairs((-2, -2), (2, 2))))
-

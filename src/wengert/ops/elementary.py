@@ -33,6 +33,7 @@ sqrt = elementwise(
     np.sqrt,
     (lambda x, out: reciprocal(out + out),),
     _with_complex(grid(0.1, 4, edges=_EDGES)),
+    lower="sqrt",
 )
 cbrt = elementwise(
     "cbrt",
@@ -40,35 +41,66 @@ cbrt = elementwise(
     np.cbrt,
     (lambda x, out: reciprocal(3 * _square(out)),),
     grid(0.1, 4, edges=_EDGES),
+    lower="cbrt",
 )
 
 # -- exponentials and logarithms --------------------------------------------------------------------------------------
 
 exp = elementwise(
-    "exp", "e ** x", np.exp, (lambda x, out: out,), _with_complex(grid(-2, 2, edges=[*_EDGES, 800.0, -800.0]))
+    "exp",
+    "e ** x",
+    np.exp,
+    (lambda x, out: out,),
+    _with_complex(grid(-2, 2, edges=[*_EDGES, 800.0, -800.0])),
+    lower="exp",
 )
-exp2 = elementwise("exp2", "2 ** x", np.exp2, (lambda x, out: out * _LN2,), grid(-2, 2, edges=_EDGES))
+exp2 = elementwise("exp2", "2 ** x", np.exp2, (lambda x, out: out * _LN2,), grid(-2, 2, edges=_EDGES), lower="exp2")
 expm1 = elementwise(
-    "expm1", "e ** x - 1, accurate near 0", np.expm1, (lambda x, out: out + 1,), grid(-2, 2, edges=[*_EDGES, 800.0])
+    "expm1",
+    "e ** x - 1, accurate near 0",
+    np.expm1,
+    (lambda x, out: out + 1,),
+    grid(-2, 2, edges=[*_EDGES, 800.0]),
+    lower="expm1",
 )
 log = elementwise(
-    "log", "the natural logarithm", np.log, (lambda x, out: reciprocal(x),), _with_complex(grid(0.2, 4, edges=_EDGES))
+    "log",
+    "the natural logarithm",
+    np.log,
+    (lambda x, out: reciprocal(x),),
+    _with_complex(grid(0.2, 4, edges=_EDGES)),
+    lower="log",
 )
 log2 = elementwise(
-    "log2", "the logarithm to base 2", np.log2, (lambda x, out: reciprocal(x * _LN2),), grid(0.2, 4, edges=_EDGES)
+    "log2",
+    "the logarithm to base 2",
+    np.log2,
+    (lambda x, out: reciprocal(x * _LN2),),
+    grid(0.2, 4, edges=_EDGES),
+    lower="log2",
 )
 log10 = elementwise(
-    "log10", "the logarithm to base 10", np.log10, (lambda x, out: reciprocal(x * _LN10),), grid(0.2, 4, edges=_EDGES)
+    "log10",
+    "the logarithm to base 10",
+    np.log10,
+    (lambda x, out: reciprocal(x * _LN10),),
+    grid(0.2, 4, edges=_EDGES),
+    lower="log10",
 )
 log1p = elementwise(
-    "log1p", "log(1 + x), accurate near 0", np.log1p, (lambda x, out: reciprocal(x + 1),), grid(-0.8, 3, edges=_EDGES)
+    "log1p",
+    "log(1 + x), accurate near 0",
+    np.log1p,
+    (lambda x, out: reciprocal(x + 1),),
+    grid(-0.8, 3, edges=_EDGES),
+    lower="log1p",
 )
 # d logaddexp/dx = exp(x - out) never overflows; where both operands are -inf it is nan, and 0 is the accepted answer.
 logaddexp = elementwise(
     "logaddexp",
     "log(exp(x) + exp(y)) without overflow",
     np.logaddexp,
-    (lambda x, y, out: _weight(x, y), lambda x, y, out: _weight(y, x)),
+    (lambda x, y, out: share(x, y), lambda x, y, out: share(y, x)),
     pairs((-2, -2), (2, 2), [(800.0, 0.0), (-inf, 1.0), (-inf, -inf), (inf, 0.0), (nan, 0.0)]),
     commutes=True,
 )
@@ -76,13 +108,13 @@ logaddexp2 = elementwise(
     "logaddexp2",
     "log2(2 ** x + 2 ** y) without overflow",
     np.logaddexp2,
-    (lambda x, y, out: _weight(x * _LN2, y * _LN2), lambda x, y, out: _weight(y * _LN2, x * _LN2)),
+    (lambda x, y, out: share(x * _LN2, y * _LN2), lambda x, y, out: share(y * _LN2, x * _LN2)),
     pairs((-2, -2), (2, 2), [(800.0, 0.0), (-inf, 1.0), (-inf, -inf)]),
     commutes=True,
 )
 
 
-def _weight(x: Any, y: Any) -> Any:
+def share(x: Any, y: Any) -> Any:
     """Return exp(x) / (exp(x) + exp(y)) = 1 / (1 + exp(y - x)); one half where x equals y."""
     b = x.builder
     same = b.apply_named("eq", x, y)
@@ -92,15 +124,22 @@ def _weight(x: Any, y: Any) -> Any:
 
 # -- trigonometry -----------------------------------------------------------------------------------------------------
 
-sin = elementwise("sin", "the sine", np.sin, (lambda x, out: cos(x),), _with_complex(grid(-3, 3, edges=_EDGES)))
-cos = elementwise("cos", "the cosine", np.cos, (lambda x, out: neg(sin(x)),), _with_complex(grid(-3, 3, edges=_EDGES)))
-tan = elementwise("tan", "the tangent", np.tan, (lambda x, out: 1 + _square(out),), grid(-1.2, 1.2, edges=_EDGES))
+sin = elementwise(
+    "sin", "the sine", np.sin, (lambda x, out: cos(x),), _with_complex(grid(-3, 3, edges=_EDGES)), lower="sin"
+)
+cos = elementwise(
+    "cos", "the cosine", np.cos, (lambda x, out: neg(sin(x)),), _with_complex(grid(-3, 3, edges=_EDGES)), lower="cos"
+)
+tan = elementwise(
+    "tan", "the tangent", np.tan, (lambda x, out: 1 + _square(out),), grid(-1.2, 1.2, edges=_EDGES), lower="tan"
+)
 arcsin = elementwise(
     "arcsin",
     "the inverse sine",
     np.arcsin,
     (lambda x, out: reciprocal(sqrt((1 - x) * (1 + x))),),
     grid(-0.8, 0.8, edges=_EDGES),
+    lower="asin",
 )
 arccos = elementwise(
     "arccos",
@@ -108,9 +147,15 @@ arccos = elementwise(
     np.arccos,
     (lambda x, out: neg(reciprocal(sqrt((1 - x) * (1 + x)))),),
     grid(-0.8, 0.8, edges=_EDGES),
+    lower="acos",
 )
 arctan = elementwise(
-    "arctan", "the inverse tangent", np.arctan, (lambda x, out: reciprocal(1 + _square(x)),), grid(-3, 3, edges=_EDGES)
+    "arctan",
+    "the inverse tangent",
+    np.arctan,
+    (lambda x, out: reciprocal(1 + _square(x)),),
+    grid(-3, 3, edges=_EDGES),
+    lower="atan",
 )
 # The two quotients are formed relative to hypot(x, y), so that neither overflows before the other is small.
 arctan2 = elementwise(
@@ -122,6 +167,7 @@ arctan2 = elementwise(
         lambda y, x, out: neg(div(div(y, hypot(x, y)), hypot(x, y))),
     ),
     pairs((-2, 0.5), (2, 2), [(0.0, 0.0), (-0.0, -1.0), (0.0, -1.0), (inf, inf), (nan, 1.0)]),
+    lower="atan2",
 )
 hypot = elementwise(
     "hypot",
@@ -130,6 +176,7 @@ hypot = elementwise(
     (lambda x, y, out: _ratio(x, out), lambda x, y, out: _ratio(y, out)),
     pairs((0.5, 0.5), (2, 2), [(0.0, 0.0), (inf, 1.0), (nan, inf)]),
     commutes=True,
+    lower="hypot",
 )
 
 
@@ -140,14 +187,19 @@ def _ratio(x: Any, length: Any) -> Any:
 
 # -- hyperbolic functions ---------------------------------------------------------------------------------------------
 
-sinh = elementwise("sinh", "the hyperbolic sine", np.sinh, (lambda x, out: cosh(x),), grid(-2, 2, edges=_EDGES))
-cosh = elementwise("cosh", "the hyperbolic cosine", np.cosh, (lambda x, out: sinh(x),), grid(-2, 2, edges=_EDGES))
+sinh = elementwise(
+    "sinh", "the hyperbolic sine", np.sinh, (lambda x, out: cosh(x),), grid(-2, 2, edges=_EDGES), lower="sinh"
+)
+cosh = elementwise(
+    "cosh", "the hyperbolic cosine", np.cosh, (lambda x, out: sinh(x),), grid(-2, 2, edges=_EDGES), lower="cosh"
+)
 tanh = elementwise(
     "tanh",
     "the hyperbolic tangent",
     np.tanh,
     (lambda x, out: (1 - out) * (1 + out),),
     _with_complex(grid(-2, 2, edges=[*_EDGES, 400.0, -400.0])),
+    lower="tanh",
 )
 arcsinh = elementwise(
     "arcsinh",
@@ -155,6 +207,7 @@ arcsinh = elementwise(
     np.arcsinh,
     (lambda x, out: reciprocal(hypot(x, full_like(x, 1))),),
     grid(-3, 3, edges=_EDGES),
+    lower="asinh",
 )
 arccosh = elementwise(
     "arccosh",
@@ -162,6 +215,7 @@ arccosh = elementwise(
     np.arccosh,
     (lambda x, out: reciprocal(sqrt((x - 1) * (x + 1))),),
     grid(1.2, 4, edges=_EDGES),
+    lower="acosh",
 )
 arctanh = elementwise(
     "arctanh",
@@ -169,6 +223,7 @@ arctanh = elementwise(
     np.arctanh,
     (lambda x, out: reciprocal((1 - x) * (1 + x)),),
     grid(-0.8, 0.8, edges=_EDGES),
+    lower="atanh",
 )
 
 # -- absolute value ---------------------------------------------------------------------------------------------------
@@ -199,5 +254,5 @@ absolute = elementwise(
     jvp=_abs_jvp,
     label="gradient router",
     explanation="hands the gradient back with the sign of its input; 0 at 0",
+    lower="abs",
 )
-
