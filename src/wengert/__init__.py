@@ -7,6 +7,7 @@ from .errors import WengertError
 
 __version__ = "0.1.0"
 
+check_grads = _api.check_grads
 grad = _api.grad
 hessian = _api.hessian
 hvp = _api.hvp
@@ -24,6 +25,7 @@ vmap = _api.vmap
 __all__ = [
     "Graph",
     "WengertError",
+    "check_grads",
     "grad",
     "hessian",
     "hvp",

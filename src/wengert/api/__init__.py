@@ -1,11 +1,13 @@
 """The public transforms."""
 
 from .batching import vmap
+from .check import check_grads
 from .differentiate import grad, jvp, linearize, stop_gradient, value_and_grad, vjp
 from .inspect import trace
 from .jacobians import hessian, hvp, jacfwd, jacobian, jacrev
 
 __all__ = [
+    "check_grads",
     "grad",
     "hessian",
     "hvp",

@@ -256,14 +256,27 @@ def check_edge_derivatives(record: Primitive, sample: Sample) -> None:
         if not all(of.is_inexact for of in graph.out_avals):
             return
         for active in selections(args):
-            ones = [np.ones_like(a) for a, on in zip(args, active, strict=True) if on]
-            cts = [np.ones(of.shape, of.dtype) for of in graph.out_avals]
-            n = len(graph.outputs)
-            tangents = run(forward(graph, active), [*args, *ones])[n:]
-            gradients = run(reverse(graph, active), [*args, *cts])[n:]
-            # With a complex output the two are adjoint, but not equal; check_reverse sees to those.
-            if record.elementwise and sum(active) == 1 and np.asarray(tangents[0]).dtype.kind == "f":
-                text = difference(gradients[0], tangents[0], 1e-6 if ones[0].dtype.itemsize < 8 else 1e-13)
-                if text:
-                    k = active.index(True)
-                    raise fail(record, edge, f"both modes agree at edges (operand {k})", f"reverse {text}; at {args}")
+            for seed in (1, 0):
+                _check_edge(record, edge, graph, args, active, seed)
+
+
+def _check_edge(
+    record: Primitive, edge: Sample, graph: Graph, args: list[Any], active: list[bool], seed: int
+) -> None:
+    """Run both modes with tangents and cotangents of 1, or of 0: then nothing may come out, not even beside an inf."""
+    n = len(graph.outputs)
+    ts = [np.full_like(a, seed) for a, on in zip(args, active, strict=True) if on]
+    cts = [np.full(of.shape, seed, of.dtype) for of in graph.out_avals]
+    tangents = run(forward(graph, active), [*args, *ts])[n:]
+    gradients = run(reverse(graph, active), [*args, *cts])[n:]
+    if not record.elementwise:
+        return
+    if seed == 0 and any(np.any(np.asarray(x) != 0) for x in [*tangents, *gradients]):
+        rule = "a tangent or cotangent of 0 stays 0 at the edges"
+        raise fail(record, edge, rule, f"forward {tangents}, reverse {gradients}; at {args}")
+    # With a complex output the two are adjoint, but not equal; check_reverse sees to those.
+    if sum(active) == 1 and graph.out_avals[0].dtype.kind == "f":
+        text = difference(gradients[0], tangents[0], 1e-6 if ts[0].dtype.itemsize < 8 else 1e-13)
+        if text:
+            rule = f"both modes agree at the edges (operand {active.index(True)})"
+            raise fail(record, edge, rule, f"reverse {text}; at {args}")

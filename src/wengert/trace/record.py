@@ -99,9 +99,14 @@ def record(
             if isinstance(out, Sym):
                 out.refresh()
                 if out.builder is None:
-                    outputs[k] = out.array  # type: ignore[attr-defined]
+                    outputs[k] = out.array
         for x in inputs:
             x.refresh()
+        for k, out in enumerate(outputs):
+            # A constant is captured here and once, not at every look at the recording.
+            if not isinstance(out, Sym) or out.builder is not builder:
+                number = builder.number(out)
+                outputs[k] = builder.wrap(builder, number, builder.avals[number])
         return Recording(builder, inputs, outputs, structure)
     finally:
         leave(builder, token)
