@@ -342,5 +342,5 @@ def test_check_grads_refuses_what_it_cannot_check() -> None:
 
 
 def test_check_grads_says_that_differences_do_not_converge() -> None:
-    with pytest.raises(GradientCheckError, match="unsure|nan"):
+    with pytest.raises(GradientCheckError, match="the differences are unsure"):
         wg.check_grads(np.sign, (np.array([0.0, 1.0]),), order=1)
