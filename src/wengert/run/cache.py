@@ -54,6 +54,11 @@ class Cache:
                 entries.popitem(last=False)
         return made
 
+    def peek(self, key: Hashable) -> Any:
+        """Return the entry for a key, or None."""
+        with self._lock:
+            return self._entries.get(key)
+
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:

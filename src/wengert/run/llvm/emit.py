@@ -1,0 +1,246 @@
+"""Loop nests as LLVM IR.
+
+A kernel is generic in sizes: it takes the addresses of the buffers, and a description with the sizes, offsets and strides.  Only what changes the code
+is part of its structure: the scalar operations, dtypes, the depth of the nest, and for each access whether
+the innermost stride is 0, 1 or something else.
+
+    void kernel(i8** bases, i64* description, i64 from, i64 to)
+
+``from`` and ``to`` bound the outermost loop, so that threads can share it.  The description holds the sizes of the loops, then for each access
+the number of its base, its offset in bytes, and its strides in entries.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from llvmlite import ir
+
+from .loops import Const, Load, Loop, Op
+from .scalars import BYTE, INDEX, Operation, constant, emit, memory_type
+
+POINTER: Final = BYTE.as_pointer()
+KERNEL: Final = ir.FunctionType(ir.VoidType(), [POINTER.as_pointer(), INDEX.as_pointer(), INDEX, INDEX])
+
+_BLOCK: Final = 4096
+"""Terms that a float32 sum adds up before it goes on in float64."""
+
+IDENTITY: Final = {"add": 0, "mul": 1, "or": 0, "and": 1}
+
+
+def structure(loop: Loop, sizes: Any, strides: list[Any]) -> tuple[Any, ...]:
+    """Return what the code of a loop depends on."""
+    accesses = tuple(
+        (view.dtype.str, s[-1] if s[-1] in (0, 1) else 2, not any(s)) for view, s in zip(loop.accesses, strides, strict=True)
+    )
+    return (len(sizes), accesses, tuple(loop.body), tuple(loop.stores))
+
+
+def describe(loop: Loop, sizes: Any, strides: list[Any], base: Any) -> list[int]:
+    """Return the description of a loop; ``base`` gives number and byte offset of a buffer."""
+    numbers = list(sizes)
+    for view, s in zip(loop.accesses, strides, strict=True):
+        number, start = base(view.buffer)
+        numbers += [number, start + view.offset * view.dtype.itemsize, *s]
+    return numbers
+
+
+class Emitter:
+    """Writes one kernel into a module."""
+
+    def __init__(self, module: ir.Module, name: str, loop: Loop, rank: int, inner: list[int], fixed: list[bool]) -> None:
+        self.module = module
+        self.loop = loop
+        self.rank = rank
+        self.inner = inner
+        self.fixed = fixed
+        self.body = self._body(name)
+        self._entry(name)
+
+    # -- entry: load the description, call the body with pointers that do not alias -------------------------------------
+
+    def _entry(self, name: str) -> None:
+        function = ir.Function(self.module, KERNEL, name)
+        bases, description, start, stop = function.args
+        b = ir.IRBuilder(function.append_basic_block("entry"))
+        position = 0
+
+        def number() -> Any:
+            nonlocal position
+            found = b.load(b.gep(description, [ir.Constant(INDEX, position)]))
+            position += 1
+            return found
+
+        sizes = [number() for _ in range(self.rank)]
+        pointers, strides = [], []
+        for view in self.loop.accesses:
+            base, offset = number(), number()
+            steps = [number() for _ in range(self.rank)]
+            address = b.gep(b.load(b.gep(bases, [base])), [offset])
+            pointers.append(b.bitcast(address, memory_type(view.dtype).as_pointer()))
+            strides += steps
+        b.call(self.body, [*pointers, *sizes, *strides, start, stop])
+        b.ret_void()
+
+    def _body(self, name: str) -> ir.Function:
+        n, rank = len(self.loop.accesses), self.rank
+        kinds = [memory_type(view.dtype).as_pointer() for view in self.loop.accesses]
+        function = ir.Function(
+            self.module, ir.FunctionType(ir.VoidType(), [*kinds, *[INDEX] * (rank + n * rank + 2)]), f"{name}.body"
+        )
+        function.linkage = "internal"
+        function.attributes.add("alwaysinline")
+        for argument in function.args[:n]:
+            argument.add_attribute("noalias")
+        self.pointers = function.args[:n]
+        self.sizes = function.args[n : n + rank]
+        flat = function.args[n + rank : n + rank + n * rank]
+        self.strides = [flat[k * rank : (k + 1) * rank] for k in range(n)]
+        start, stop = function.args[-2:]
+        self.b = ir.IRBuilder(function.append_basic_block("entry"))
+        self.hoisted = {k: self._read(k, self.pointers[k]) for k in self._read_only() if self.fixed[k]}
+        self._nest(0, list(self.pointers), start, stop)
+        self.b.ret_void()
+        return function
+
+    def _read_only(self) -> list[int]:
+        written = {store.access for store in self.loop.stores}
+        return [item.access for item in self.loop.body if isinstance(item, Load) and item.access not in written]
+
+    # -- the nest -----------------------------------------------------------------------------------------------------
+
+    def _nest(self, depth: int, pointers: list[Any], start: Any, stop: Any) -> None:
+        """Emit the loop at a depth; ``pointers`` are where its accesses begin."""
+        if depth == self.rank - 1:
+            self._innermost(pointers, start, stop)
+            return
+
+        def step(i: Any) -> None:
+            moved = [
+                p if self.fixed[k] else self.b.gep(p, [self.b.mul(i, self.strides[k][depth])])
+                for k, p in enumerate(pointers)
+            ]
+            self._nest(depth + 1, moved, ir.Constant(INDEX, 0), self.sizes[depth + 1])
+
+        self._loop(start, stop, step)
+
+    def _loop(self, start: Any, stop: Any, step: Any, carried: Any = ()) -> list[Any]:
+        """Emit ``for i in range(start, stop)``; ``step(i, *carried)`` returns the carried values' next versions."""
+        b = self.b
+        before = b.block
+        body = b.append_basic_block("loop")
+        done = b.append_basic_block("done")
+        b.cbranch(b.icmp_signed("<", start, stop), body, done)
+        b.position_at_end(body)
+        i = b.phi(INDEX)
+        phis = [b.phi(value.type) for value in carried]
+        following = step(i, *phis) or []
+        after = b.block
+        next_i = b.add(i, ir.Constant(INDEX, 1), flags=("nsw", "nuw"))
+        i.add_incoming(start, before)
+        i.add_incoming(next_i, after)
+        for phi, first, later in zip(phis, carried, following, strict=True):
+            phi.add_incoming(first, before)
+            phi.add_incoming(later, after)
+        b.cbranch(b.icmp_signed("<", next_i, stop), body, done)
+        b.position_at_end(done)
+        results = []
+        for first, later in zip(carried, following, strict=True):
+            out = b.phi(first.type)
+            out.add_incoming(first, before)
+            out.add_incoming(later, after)
+            results.append(out)
+        return results
+
+    # -- the innermost loop: straight-line code, sums in registers ------------------------------------------------------
+
+    def _innermost(self, pointers: list[Any], start: Any, stop: Any) -> None:
+        sums = [store for store in self.loop.stores if store.how != "set" and self.inner[store.access] == 0]
+        if not sums:
+            self._loop(start, stop, lambda i: self._point(pointers, i, [], []))
+            return
+        first = [self._identity(store) for store in sums]
+        totals = self._loop(start, stop, lambda i, *acc: self._point(pointers, i, sums, list(acc)), first)
+        for store, total in zip(sums, totals, strict=True):
+            self._accumulate(store, pointers[store.access], total)
+
+    def _identity(self, store: Any) -> Any:
+        dtype = self.loop.accesses[store.access].dtype
+        if store.how in IDENTITY:
+            return constant(IDENTITY[store.how], dtype)
+        return constant(worst(store.how, dtype), dtype)
+
+    def _point(self, pointers: list[Any], i: Any, sums: list[Any], acc: list[Any]) -> list[Any]:
+        """Emit the loop's body for one point; return the sums' next versions."""
+        b = self.b
+        self.values: list[Any] = []
+        for item in self.loop.body:
+            if isinstance(item, Load):
+                k = item.access
+                self.values.append(self.hoisted[k] if k in self.hoisted else self._read(k, self._entry_of(pointers, k, i)))
+            elif isinstance(item, Const):
+                self.values.append(constant(item.value, item.dtype))
+            else:
+                assert isinstance(item, Op)
+                args = [self.values[j] for j in item.args]
+                self.values.append(emit(item.name, Operation(b, args, item.dtypes, item.out), dict(item.params)))
+        following = list(acc)
+        for store in self.loop.stores:
+            value = self.values[store.item]
+            if store in sums:
+                k = sums.index(store)
+                following[k] = self._combine(store.how, acc[k], value, self.loop.accesses[store.access].dtype, True)
+            elif store.how == "set":
+                self._write(store.access, self._entry_of(pointers, store.access, i), value)
+            else:
+                self._accumulate(store, self._entry_of(pointers, store.access, i), value)
+        return following
+
+    def _entry_of(self, pointers: list[Any], k: int, i: Any) -> Any:
+        if self.inner[k] == 0:
+            return pointers[k]
+        step = i if self.inner[k] == 1 else self.b.mul(i, self.strides[k][-1])
+        return self.b.gep(pointers[k], [step], inbounds=True)
+
+    def _read(self, k: int, pointer: Any) -> Any:
+        value = self.b.load(pointer)
+        if self.loop.accesses[k].dtype.kind == "b":
+            return self.b.icmp_unsigned("!=", value, ir.Constant(BYTE, 0))
+        return value
+
+    def _write(self, k: int, pointer: Any, value: Any) -> None:
+        if self.loop.accesses[k].dtype.kind == "b":
+            value = self.b.zext(value, BYTE)
+        self.b.store(value, pointer)
+
+    def _accumulate(self, store: Any, pointer: Any, value: Any) -> None:
+        so_far = self._read(store.access, pointer)
+        dtype = self.loop.accesses[store.access].dtype
+        self._write(store.access, pointer, self._combine(store.how, so_far, value, dtype, False))
+
+    def _combine(self, how: str, a: Any, b: Any, dtype: Any, reassociate: bool) -> Any:
+        builder = self.b
+        if how in ("add", "mul") and dtype.kind == "f":
+            # A sum has no order that matters; saying so lets LLVM keep many partial sums in vector registers.
+            flags = ("reassoc",) if reassociate else ()
+            return (builder.fadd if how == "add" else builder.fmul)(a, b, flags=flags)
+        if how == "or":
+            return builder.or_(a, b)
+        if how == "and":
+            return builder.and_(a, b)
+        return emit(how, Operation(builder, [a, b], [dtype, dtype], dtype), {})
+
+
+def worst(how: str, dtype: Any) -> Any:
+    """Return the value that max or min starts from."""
+    if dtype.kind == "f":
+        return float("-inf") if how == "max" else float("inf")
+    if dtype.kind == "b":
+        return how == "min"
+    limits = ((1 << (8 * dtype.itemsize)) - 1, 0) if dtype.kind == "u" else (
+        (1 << (8 * dtype.itemsize - 1)) - 1,
+        -(1 << (8 * dtype.itemsize - 1)),
+    )
+    return limits[1] if how == "max" else limits[0]
+
+

@@ -1,0 +1,187 @@
+"""Loop nests as data: what the fuser makes and the emitter turns into LLVM IR.
+
+A :class:`Loop` runs over one iteration space.  For each point it loads entries, computes a list of scalar operations
+and stores or accumulates results.  Which entry an access touches is linear in the point's coordinates: a base, an
+offset and one stride per axis; a stride of 0 is a broadcast (in a load) or a reduction (in a store).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+Shape = tuple[int, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Buffer:
+    """Memory for one value: a part of the arena, or an array that is handed in or out.
+
+    Attributes
+    ----------
+    size : int
+        Number of entries.
+    dtype : numpy.dtype
+    kind : str
+        ``"arena"``, ``"input"``, ``"output"``, ``"scalar"`` (an input or output kept in the arena's head) or ``"python"`` (made
+        by an interpreted step).
+    number : int
+        Place among the arrays handed in, or -1.
+    """
+
+    size: int
+    dtype: Any
+    kind: str = "arena"
+    number: int = -1
+    offset: int = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """How a value lies in a buffer: offset and strides, counted in entries."""
+
+    buffer: Buffer
+    offset: int
+    strides: Shape
+    shape: Shape
+
+    @property
+    def dtype(self) -> Any:
+        return self.buffer.dtype
+
+
+def c_strides(shape: Shape) -> Shape:
+    """Return the strides of a C-contiguous array, in entries."""
+    strides, step = [], 1
+    for n in reversed(shape):
+        strides.append(step)
+        step *= n
+    return tuple(reversed(strides))
+
+
+def whole(buffer: Buffer, shape: Shape) -> View:
+    """Return the view of a buffer that holds a C-contiguous array."""
+    return View(buffer, 0, c_strides(shape), shape)
+
+
+def is_whole(view: View) -> bool:
+    """Say whether a view is C-contiguous (axes of size 1 do not matter)."""
+    expected = c_strides(view.shape)
+    return all(n == 1 or s == e for n, s, e in zip(view.shape, view.strides, expected, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """A scalar operation: name, operands (numbers of earlier items of the loop's body), parameters, dtypes."""
+
+    name: str
+    args: tuple[int, ...]
+    params: tuple[tuple[str, Any], ...]
+    dtypes: tuple[Any, ...]
+    out: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Read an entry; ``access`` numbers the loop's accesses."""
+
+    access: int
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """A number that belongs to the structure."""
+
+    value: Any
+    dtype: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Write item ``item`` to an access; ``how`` is ``"set"`` or the operation to accumulate with."""
+
+    access: int
+    item: int
+    how: str = "set"
+
+
+ACCUMULATE: Final = {"reduce_sum": "add", "reduce_max": "max", "reduce_min": "min", "reduce_prod": "mul", "reduce_any": "or", "reduce_all": "and"}
+
+
+@dataclass(eq=False, slots=True)
+class Loop:
+    """A fused loop nest over ``shape``."""
+
+    shape: Shape
+    accesses: list[View] = field(default_factory=list)
+    body: list[Any] = field(default_factory=list)
+    stores: list[Store] = field(default_factory=list)
+    equations: list[int] = field(default_factory=list)
+
+
+@dataclass(eq=False, slots=True)
+class Fill:
+    """Set a whole buffer to one number."""
+
+    buffer: Buffer
+    value: Any
+
+
+@dataclass(eq=False, slots=True)
+class Product:
+    """A matrix product by BLAS: out[b] = x[b] @ y[b], matrices given as views of rank 2 (or 3 with a batch axis)."""
+
+    x: View
+    y: View
+    out: View
+    accumulate: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Python:
+    """An equation that the interpreter computes between native steps."""
+
+    run: Any
+    inputs: list[View]
+    outputs: list[Buffer]
+    shapes: list[Shape]
+    multiple: bool
+    equation: int
+
+
+# -- bringing loops into canonical form -------------------------------------------------------------------------------
+
+
+def canonical(shape: Shape, accesses: list[View]) -> tuple[Shape, list[Shape]]:
+    """Return a simpler nest with the same points: axes of size 1 dropped, axes merged, the best one innermost.
+
+    Returns
+    -------
+    shape, strides
+        Sizes of the loops from the outside in, and for each access its strides.
+    """
+    axes = [a for a, n in enumerate(shape) if n != 1]
+    # Innermost is the axis along which most accesses are contiguous; outside come the larger strides.
+    def weight(a: int) -> tuple[Any, ...]:
+        unit = sum(1 for v in accesses if v.strides[a] == 1)
+        return (unit == 0, -unit, sum(abs(v.strides[a]) for v in accesses))
+
+    if axes:
+        inner = min(axes, key=lambda a: (*weight(a), -a))
+        rest = [a for a in axes if a != inner]
+        rest.sort(key=lambda a: (-max(abs(v.strides[a]) for v in accesses), a))
+        axes = [*rest, inner]
+    sizes = [shape[a] for a in axes]
+    strides = [[v.strides[a] for a in axes] for v in accesses]
+    k = len(sizes) - 2
+    while k >= 0:
+        if all(s[k] == s[k + 1] * sizes[k + 1] for s in strides):
+            sizes[k + 1] *= sizes[k]
+            del sizes[k]
+            for s in strides:
+                del s[k]
+        k -= 1
+    if not sizes:
+        sizes = [1]
+        strides = [[0] for _ in strides]
+    return tuple(sizes), [tuple(s) for s in strides]

@@ -1,0 +1,72 @@
+"""Where buffers lie: one arena per call, planned ahead by lifetimes."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from .loops import Buffer, Fill, Loop, Product, Python
+
+ALIGN: Final = 64
+"""Bytes; a cache line, and the widest vector."""
+
+
+def touched(step: Any) -> list[Buffer]:
+    """Return the buffers that a step reads or writes."""
+    if isinstance(step, Loop):
+        return [view.buffer for view in step.accesses]
+    if isinstance(step, Fill):
+        return [step.buffer]
+    if isinstance(step, Product):
+        return [step.x.buffer, step.y.buffer, step.out.buffer]
+    assert isinstance(step, Python)
+    return [*(view.buffer for view in step.inputs), *step.outputs]
+
+
+def with_fills(steps: list[Any], fills: list[Fill]) -> list[Any]:
+    """Put each fill in front of the first step that touches its buffer."""
+    waiting = {fill.buffer: fill for fill in fills}
+    order: list[Any] = []
+    for step in steps:
+        for buffer in touched(step):
+            fill = waiting.pop(buffer, None)
+            if fill is not None:
+                order.append(fill)
+        order.append(step)
+    return [*order, *waiting.values()]
+
+
+def place(steps: list[Any], head: int) -> int:
+    """Give every arena buffer an offset (first fit by lifetime); return the arena's size in bytes.
+
+    Parameters
+    ----------
+    steps
+        In the order of execution.
+    head : int
+        Bytes at the start that are taken (scalars handed in and out).
+    """
+    first: dict[Buffer, int] = {}
+    last: dict[Buffer, int] = {}
+    for k, step in enumerate(steps):
+        for buffer in touched(step):
+            if buffer.kind == "arena":
+                first.setdefault(buffer, k)
+                last[buffer] = k
+    size = _up(head)
+    live: list[tuple[int, int, int]] = []  # (offset, end, last step)
+    for buffer in sorted(first, key=lambda b: (first[b], -b.size)):
+        live = [block for block in live if block[2] >= first[buffer]]
+        need = _up(max(1, buffer.size * buffer.dtype.itemsize))
+        start = _up(head)
+        for low, high, _ in sorted(live):
+            if start + need <= low:
+                break
+            start = max(start, high)
+        buffer.offset = start
+        live.append((start, start + need, last[buffer]))
+        size = max(size, start + need)
+    return size
+
+
+def _up(n: int) -> int:
+    return -(-n // ALIGN) * ALIGN

@@ -1,0 +1,233 @@
+"""A graph as a native program: fused, planned, compiled, and called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from ...core.graph import Graph
+from .blas import describe_product
+from .emit import describe, structure
+from .fuse import Fused
+from .kernels import Kernel, compile_kernels, runner
+from .loops import Buffer, Const, Fill, Loop, Product, Python, Store, canonical, whole
+from .plan import place, with_fills
+
+_WORD: Final = 8
+
+
+class Frame:
+    """Memory for one call at a time: the arena, and the table of base addresses."""
+
+    __slots__ = ("arena", "bases", "doubles", "held", "views")
+
+    def __init__(self, size: int, n_bases: int) -> None:
+        # NumPy aligns to 16 bytes only; the arena starts at the next cache line.
+        raw = np.empty(size + 64, np.uint8)
+        start = -raw.ctypes.data % 64
+        self.arena = raw[start : start + size]
+        self.bases = np.zeros(n_bases, np.int64)
+        self.bases[0] = self.arena.ctypes.data
+        self.views: dict[Any, Any] = {}
+        self.held: list[Any] = [None] * n_bases
+
+
+class NativeProgram:
+    """A compiled graph; call it with a list of inputs.
+
+    Attributes
+    ----------
+    steps : list
+        What it does, in order; for people.
+    arena : int
+        Bytes of working memory.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        fused = Fused(graph)
+        self.steps = with_fills(fused.steps, fused.fills)
+        self._number(fused)
+        self.arena = place(self.steps, self._head)
+        self._compile()
+        self._frames: list[Frame] = []
+        self._run = runner()[1]
+
+    # -- preparation --------------------------------------------------------------------------------------------------
+
+    def _number(self, fused: Fused) -> None:
+        """Give each buffer outside of the arena a place in the table of bases, and scalars a place in the arena's head."""
+        graph = self.graph
+        self._bases: dict[Buffer, tuple[int, int]] = {}
+        head = 0
+        number = 1
+        self._arrays: list[tuple[int, int]] = []  # (input, base)
+        self._scalars: list[tuple[int, Any, int]] = []  # (input, dtype, offset)
+        for k, view in enumerate(fused.inputs):
+            if view.buffer.kind == "scalar":
+                self._bases[view.buffer] = (0, head)
+                self._scalars.append((k, view.dtype, head))
+                head += 2 * _WORD
+            else:
+                self._bases[view.buffer] = (number, 0)
+                self._arrays.append((k, number))
+                number += 1
+        self._outputs: list[tuple[int, Any, Any]] = []  # (base or -1, aval, offset in the head)
+        for i, view in zip(graph.outputs, fused.outputs, strict=True):
+            of = graph.avals[i]
+            if view.buffer.kind == "result":
+                self._bases[view.buffer] = (0, head)
+                self._outputs.append((-1, of, head))
+                head += 2 * _WORD
+            else:
+                self._bases[view.buffer] = (number, 0)
+                self._outputs.append((number, of, 0))
+                number += 1
+        self._literals = []
+        for buffer, array in fused.literals:
+            self._bases[buffer] = (number, 0)
+            self._literals.append((number, array))
+            number += 1
+        for step in self.steps:
+            if isinstance(step, Python):
+                for buffer in step.outputs:
+                    if buffer not in self._bases:
+                        self._bases[buffer] = (number, 0)
+                        number += 1
+        self._head = head
+        self._n_bases = number
+
+    def _base(self, buffer: Buffer) -> tuple[int, int]:
+        return self._bases[buffer] if buffer in self._bases else (0, buffer.offset)
+
+    def _compile(self) -> None:
+        """Compile what is not known yet, and lay out the segments: native stretches and interpreted steps in turn."""
+        prepared: list[Any] = []
+        wanted: dict[Any, Any] = {}
+        for step in self.steps:
+            if isinstance(step, Fill):
+                step = _as_loop(step)
+            if isinstance(step, Loop):
+                if 0 in step.shape or not step.stores:
+                    continue
+                sizes, strides = canonical(step.shape, step.accesses)
+                key = structure(step, sizes, strides)
+                inner = [s[-1] if s[-1] in (0, 1) else 2 for s in strides]
+                fixed = [not any(s) for s in strides]
+                wanted[key] = (step, len(sizes), inner, fixed)
+                prepared.append((key, describe(step, sizes, strides, self._base)))
+            elif isinstance(step, Product):
+                if 0 in step.out.shape:
+                    continue
+                key = ("product", step.x.dtype.str)
+                wanted[key] = ("product", step.x.dtype)
+                prepared.append((key, describe_product(step, self._base)))
+            else:
+                prepared.append(step)
+        self.kernels: dict[Any, Kernel] = compile_kernels(wanted)
+        self._segments: list[Any] = []
+        stretch: list[Any] = []
+        for item in [*prepared, None]:
+            if isinstance(item, tuple):
+                stretch.append(item)
+                continue
+            if stretch:
+                descriptions = [np.array(numbers, np.int64) for _, numbers in stretch]
+                functions = np.array([self.kernels[key].address for key, _ in stretch], np.int64)
+                pointers = np.array([d.ctypes.data for d in descriptions], np.int64)
+                keep = (functions, pointers, descriptions)
+                self._segments.append((len(stretch), functions.ctypes.data, pointers.ctypes.data, keep))
+                stretch = []
+            if item is not None:
+                self._segments.append(item)
+
+    # -- a call -------------------------------------------------------------------------------------------------------
+
+    def __call__(self, args: Sequence[Any]) -> list[Any]:
+        """Run the program on arrays and scalars with the avals it was made for."""
+        try:
+            frame = self._frames.pop()
+        except IndexError:
+            frame = self._new_frame()
+        try:
+            return self._call(frame, args)
+        finally:
+            held = frame.held
+            for k in range(1, len(held) - len(self._literals)):
+                held[k] = None
+            self._frames.append(frame)
+
+    def _new_frame(self) -> Frame:
+        frame = Frame(self.arena, self._n_bases)
+        for number, array in self._literals:
+            frame.bases[number] = array.ctypes.data
+        for k, dtype, offset in self._scalars:
+            frame.views[k] = frame.arena[offset : offset + dtype.itemsize].view(dtype)
+        for k, (number, of, offset) in enumerate(self._outputs):
+            if number < 0:
+                frame.views[("out", k)] = frame.arena[offset : offset + of.dtype.itemsize].view(of.dtype)
+        return frame
+
+    def _call(self, frame: Frame, args: Sequence[Any]) -> list[Any]:
+        bases, held, views = frame.bases, frame.held, frame.views
+        for k, _, _ in self._scalars:
+            views[k][0] = args[k]
+        avals = self.graph.in_avals
+        for k, number in self._arrays:
+            x = args[k]
+            if not x.flags.c_contiguous or x.dtype != avals[k].dtype:
+                x = np.ascontiguousarray(x, avals[k].dtype)
+            held[number] = x
+            bases[number] = x.ctypes.data
+        outs: list[Any] = []
+        for number, of, _ in self._outputs:
+            if number < 0:
+                outs.append(None)
+            else:
+                out = np.empty(of.shape, of.dtype)
+                bases[number] = out.ctypes.data
+                held[number] = out
+                outs.append(out)
+        table = bases.ctypes.data
+        run = self._run
+        for segment in self._segments:
+            if type(segment) is tuple:
+                run(segment[0], segment[1], segment[2], table)
+            else:
+                self._interpret(segment, frame)
+        for k, out in enumerate(outs):
+            if out is None:
+                outs[k] = views[("out", k)][0]
+        return outs
+
+    def _interpret(self, step: Python, frame: Frame) -> None:
+        """Compute one equation with NumPy, on views of the program's own memory."""
+        args = [self._array(view, frame) for view in step.inputs]
+        with np.errstate(all="ignore"):
+            made = step.run(*args)
+        for buffer, shape, value in zip(step.outputs, step.shapes, made if step.multiple else (made,), strict=True):
+            array = np.ascontiguousarray(np.broadcast_to(value, shape), dtype=buffer.dtype)
+            number = self._bases[buffer][0]
+            frame.held[number] = array
+            frame.bases[number] = array.ctypes.data
+
+    def _array(self, view: Any, frame: Frame) -> Any:
+        """Return a view of memory as an array."""
+        number, start = self._base(view.buffer)
+        item = view.dtype.itemsize
+        if number == 0:
+            source = frame.arena[start : start + max(view.buffer.size, 1) * item].view(view.dtype)
+        else:
+            source = np.asarray(frame.held[number]).reshape(-1)
+        if 0 in view.shape:
+            return np.empty(view.shape, view.dtype)
+        strides = tuple(s * item for s in view.strides)
+        return np.lib.stride_tricks.as_strided(source[view.offset :], view.shape, strides)
+
+
+def _as_loop(fill: Fill) -> Loop:
+    """Return a fill as a loop without loads."""
+    view = whole(fill.buffer, (fill.buffer.size,))
+    return Loop((fill.buffer.size,), [view], [Const(fill.value, fill.buffer.dtype)], [Store(0, 0)])

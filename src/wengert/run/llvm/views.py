@@ -1,0 +1,77 @@
+"""Views of views: what broadcast, reshape, transpose, slice and rev do to offset and strides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .loops import Shape, View, c_strides, is_whole
+
+
+def broadcast(x: View, shape: Shape, axes: Shape) -> View:
+    strides = [0] * len(shape)
+    for n, s, a in zip(x.shape, x.strides, axes, strict=True):
+        strides[a] = s if n != 1 or shape[a] == 1 else 0
+    return View(x.buffer, x.offset, tuple(strides), shape)
+
+
+def transpose(x: View, axes: Shape) -> View:
+    return View(x.buffer, x.offset, tuple(x.strides[a] for a in axes), tuple(x.shape[a] for a in axes))
+
+
+def slice_(x: View, starts: Shape, stops: Shape, steps: Shape) -> View:
+    shape = tuple(max(0, -(-(b - a) // s)) for a, b, s in zip(starts, stops, steps, strict=True))
+    offset = x.offset + sum(a * s for a, s in zip(starts, x.strides, strict=True))
+    return View(x.buffer, offset, tuple(s * k for s, k in zip(x.strides, steps, strict=True)), shape)
+
+
+def rev(x: View, axes: Shape) -> View:
+    offset = x.offset + sum((x.shape[a] - 1) * x.strides[a] for a in axes if x.shape[a])
+    strides = tuple(-s if a in axes else s for a, s in enumerate(x.strides))
+    return View(x.buffer, offset, strides, x.shape)
+
+
+def reshape(x: View, shape: Shape) -> View | None:
+    """Return the reshaped view, or None where no strides can say it."""
+    if 0 in shape:
+        return View(x.buffer, x.offset, c_strides(shape), shape)
+    if is_whole(x):
+        return View(x.buffer, x.offset, c_strides(shape), shape)
+    # Match groups of old axes with groups of new axes of equal product; inside a group the old axes must be mergeable.
+    old = [(n, s) for n, s in zip(x.shape, x.strides, strict=True) if n != 1]
+    strides: list[int] = []
+    position = 0
+    new = list(shape)
+    k = 0
+    while k < len(new):
+        if new[k] == 1:
+            strides.append(0)
+            k += 1
+            continue
+        group_new = [new[k]]
+        product_new = new[k]
+        size, step = old[position]
+        product_old = size
+        position += 1
+        while product_new != product_old:
+            if product_new < product_old:
+                k += 1
+                group_new.append(new[k])
+                product_new *= new[k]
+            else:
+                next_size, next_step = old[position]
+                if step != next_step * next_size:
+                    return None
+                size, step = next_size, next_step
+                product_old *= next_size
+                position += 1
+        inner = step
+        found = []
+        for n in reversed(group_new):
+            found.append(inner)
+            inner *= n
+        strides += reversed(found)
+        k += 1
+    return View(x.buffer, x.offset, tuple(strides), shape)
+
+
+TABLE: dict[str, Any] = {"broadcast": broadcast, "transpose": transpose, "slice": slice_, "rev": rev, "reshape": reshape}
