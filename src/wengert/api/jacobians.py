@@ -60,12 +60,17 @@ def jacobian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, mode: st
         split = Split(Call(fun, args, kwargs, positions, "jacobian"))
         n_in = sum(of.size for of in split.call.avals)
         n_out = sum(of.size for of in split.out_avals)
-        forward = mode == "forward" or (mode == "auto" and n_in <= n_out)
+        forward = mode == "forward" or (mode == "auto" and prefers_forward(n_in, n_out))
         blocks = _by_columns(split) if forward else _by_rows(split)
         rows = [split.call.like_arguments(row, single) for row in blocks]
         return unflatten(split.recording.structure, rows)
 
     return jacobian_function
+
+
+def prefers_forward(n_in: int, n_out: int) -> bool:
+    """Say whether ``mode="auto"`` takes forward mode: a column for each input entry, not a row for each output entry."""
+    return n_in <= n_out
 
 
 def _identity(avals: Sequence[Any]) -> list[Any]:

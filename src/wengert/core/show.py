@@ -74,8 +74,17 @@ def formula(equation: Equation, names: dict[int, str] | None = None) -> str:
         return f"-{ins[0]}"
     if record == "integer_pow":
         return f"{ins[0]} ** {dict(equation.params)['n']}"
+    if record == "slice":
+        where = dict(equation.params)
+        return f"{ins[0]}[{', '.join(map(_range, where['starts'], where['stops'], where['steps']))}]"
+    if record == "convert":
+        return f"{dict(equation.params)['dtype'].name}({ins[0]})"
     params = [f"{key}={param_text(value)}" for key, value in equation.params]
     return f"{record}({', '.join([*ins, *params])})"
+
+
+def _range(start: int, stop: int, step: int) -> str:
+    return f"{start}:{stop}" if step == 1 else f"{start}:{stop}:{step}"
 
 
 def equation_text(graph: Graph, equation: Equation, names: dict[int, str] | None = None) -> str:
@@ -94,7 +103,7 @@ def subgraphs(equation: Equation) -> Iterator[tuple[str, Graph]]:
 
 
 def text(graph: Graph) -> str:
-    """Return the whole graph as text, an equation a line, with the user's source lines at the right where they change."""
+    """Return the graph as text, an equation a line, with the user's source lines at the right where they change."""
     return "\n".join(_lines(graph, ""))
 
 

@@ -32,7 +32,7 @@ class Linearized:
     values: dict[int, int]
 
 
-def linearize(graph: Graph, active: Sequence[bool]) -> Linearized:
+def linearize(graph: Graph, active: Sequence[bool], reuse: bool = True) -> Linearized:
     """Split a graph into primal and linear part.
 
     The pushforward is recorded in one graph first; an equation that depends on a tangent belongs to the linear part, all others
@@ -43,8 +43,10 @@ def linearize(graph: Graph, active: Sequence[bool]) -> Linearized:
     graph : Graph
     active : sequence of bool
         Which inputs to differentiate with respect to.
+    reuse : bool
+        Compute common subexpressions once.  Tables that show every equation's own tangent and cotangent say no.
     """
-    builder = Builder(reuse=True)
+    builder = Builder(reuse=reuse)
     primals = [builder.input(of) for of in graph.in_avals]
     tangents = [builder.input(tangent_aval(of)) if a else None for of, a in zip(graph.in_avals, active, strict=True)]
     env, dot = push(graph, builder, primals, tangents)

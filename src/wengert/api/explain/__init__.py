@@ -1,0 +1,1 @@
+"""Explanations: what differentiation did with a function, step by step, as text, as HTML and as data."""
