@@ -22,6 +22,14 @@ _SQRT_2_OVER_PI: Final = math.sqrt(2 / math.pi)
 def relu(x: Any) -> Any:
     """Return the positive part, max(x, 0).
 
+    Parameters
+    ----------
+    x : array
+
+    Returns
+    -------
+    array
+
     Examples
     --------
     >>> relu(np.array([-1.0, 0.0, 2.0]))
@@ -35,8 +43,13 @@ def leaky_relu(x: Any, slope: float = 0.01) -> Any:
 
     Parameters
     ----------
+    x : array
     slope : float
         Between 0 and 1.
+
+    Returns
+    -------
+    array
 
     References
     ----------
@@ -52,6 +65,16 @@ def leaky_relu(x: Any, slope: float = 0.01) -> Any:
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """Return x where it is positive and ``alpha * (exp(x) - 1)`` elsewhere.
+
+    Parameters
+    ----------
+    x : array
+    alpha : float
+        Minus the value far to the left.
+
+    Returns
+    -------
+    array
 
     References
     ----------
@@ -70,6 +93,14 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
 def sigmoid(x: Any) -> Any:
     """Return the logistic function, 1 / (1 + exp(-x)).
 
+    Parameters
+    ----------
+    x : array
+
+    Returns
+    -------
+    array
+
     Examples
     --------
     >>> sigmoid(np.array([-800.0, 0.0, 800.0]))
@@ -80,6 +111,14 @@ def sigmoid(x: Any) -> Any:
 
 def tanh(x: Any) -> Any:
     """Return the hyperbolic tangent.
+
+    Parameters
+    ----------
+    x : array
+
+    Returns
+    -------
+    array
 
     Examples
     --------
@@ -92,6 +131,14 @@ def tanh(x: Any) -> Any:
 def softplus(x: Any) -> Any:
     """Return log(1 + exp(x)), a smooth relu.
 
+    Parameters
+    ----------
+    x : array
+
+    Returns
+    -------
+    array
+
     Examples
     --------
     >>> softplus(np.array([-800.0, 0.0, 800.0])).round(3)
@@ -102,6 +149,14 @@ def softplus(x: Any) -> Any:
 
 def silu(x: Any) -> Any:
     """Return x sigmoid(x), also called swish.
+
+    Parameters
+    ----------
+    x : array
+
+    Returns
+    -------
+    array
 
     References
     ----------
@@ -121,8 +176,13 @@ def gelu(x: Any, *, approximate: bool = False) -> Any:
 
     Parameters
     ----------
+    x : array
     approximate : bool
         Use the formula with tanh, which many published networks were trained with; it differs by up to 5e-4.
+
+    Returns
+    -------
+    array
 
     References
     ----------
@@ -144,6 +204,15 @@ def gelu(x: Any, *, approximate: bool = False) -> Any:
 def softmax(x: Any, axis: int = -1) -> Any:
     """Return exp(x) divided by its sum along an axis: positive numbers that add up to 1.
 
+    Parameters
+    ----------
+    x : array
+    axis : int
+
+    Returns
+    -------
+    array of the shape of x
+
     Examples
     --------
     >>> softmax(np.array([800.0, 800.0, -800.0]))
@@ -155,6 +224,15 @@ def softmax(x: Any, axis: int = -1) -> Any:
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
     """Return the logarithm of :func:`softmax`, without computing the softmax, which may be 0.
+
+    Parameters
+    ----------
+    x : array
+    axis : int
+
+    Returns
+    -------
+    array of the shape of x
 
     Examples
     --------

@@ -22,6 +22,14 @@ Array = np.ndarray[Any, Any]
 def fans(shape: Shape) -> tuple[int, int]:
     """Return how many inputs one output entry of a layer reads, and how many outputs one input entry reaches.
 
+    Parameters
+    ----------
+    shape : tuple of int
+
+    Returns
+    -------
+    (int, int)
+
     Raises
     ------
     ShapeError
@@ -52,6 +60,16 @@ def fans(shape: Shape) -> tuple[int, int]:
 def zeros(rng: np.random.Generator, shape: Shape, dtype: Any = np.float64) -> Array:
     """Return zeros; nothing is drawn.
 
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    shape : tuple of int
+    dtype : dtype
+
+    Returns
+    -------
+    array
+
     Examples
     --------
     >>> zeros(np.random.default_rng(0), (2,))
@@ -62,6 +80,18 @@ def zeros(rng: np.random.Generator, shape: Shape, dtype: Any = np.float64) -> Ar
 
 def normal(rng: np.random.Generator, shape: Shape, dtype: Any = np.float64, *, std: float = 1.0) -> Array:
     """Return normally distributed numbers with mean 0.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    shape : tuple of int
+    dtype : dtype
+    std : float
+        Standard deviation.
+
+    Returns
+    -------
+    array
 
     Examples
     --------
@@ -74,6 +104,17 @@ def normal(rng: np.random.Generator, shape: Shape, dtype: Any = np.float64, *, s
 def uniform(rng: np.random.Generator, shape: Shape, dtype: Any = np.float64, *, limit: float = 1.0) -> Array:
     """Return numbers equally distributed between -limit and limit.
 
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    shape : tuple of int
+    dtype : dtype
+    limit : float
+
+    Returns
+    -------
+    array
+
     Examples
     --------
     >>> bool(np.abs(uniform(np.random.default_rng(0), (100,), limit=0.5)).max() < 0.5)
@@ -84,6 +125,16 @@ def uniform(rng: np.random.Generator, shape: Shape, dtype: Any = np.float64, *, 
 
 def glorot_normal(rng: np.random.Generator, shape: Shape, dtype: Any = np.float64) -> Array:
     """Normal with variance 2 / (fan in + fan out): for layers followed by tanh or by nothing.  Also named after Xavier.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    shape : tuple of int
+    dtype : dtype
+
+    Returns
+    -------
+    array
 
     References
     ----------
@@ -100,6 +151,16 @@ def glorot_normal(rng: np.random.Generator, shape: Shape, dtype: Any = np.float6
 def glorot_uniform(rng: np.random.Generator, shape: Shape, dtype: Any = np.float64) -> Array:
     """Uniform with the variance of :func:`glorot_normal`.
 
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    shape : tuple of int
+    dtype : dtype
+
+    Returns
+    -------
+    array
+
     Examples
     --------
     >>> float(glorot_uniform(np.random.default_rng(0), (200, 200)).std().round(3))
@@ -109,8 +170,17 @@ def glorot_uniform(rng: np.random.Generator, shape: Shape, dtype: Any = np.float
 
 
 def he_normal(rng: np.random.Generator, shape: Shape, dtype: Any = np.float64) -> Array:
-    """Normal with variance 2 / fan in: for layers followed by relu, which halves the variance.  Also named after
-    Kaiming.
+    """Normal with variance 2 / fan in, also named after Kaiming: for layers followed by relu.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    shape : tuple of int
+    dtype : dtype
+
+    Returns
+    -------
+    array
 
     References
     ----------
@@ -127,6 +197,16 @@ def he_normal(rng: np.random.Generator, shape: Shape, dtype: Any = np.float64) -
 def he_uniform(rng: np.random.Generator, shape: Shape, dtype: Any = np.float64) -> Array:
     """Uniform with the variance of :func:`he_normal`.
 
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    shape : tuple of int
+    dtype : dtype
+
+    Returns
+    -------
+    array
+
     Examples
     --------
     >>> float(he_uniform(np.random.default_rng(0), (200, 200)).std().round(3))
@@ -137,6 +217,16 @@ def he_uniform(rng: np.random.Generator, shape: Shape, dtype: Any = np.float64) 
 
 def lecun_normal(rng: np.random.Generator, shape: Shape, dtype: Any = np.float64) -> Array:
     """Normal with variance 1 / fan in.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    shape : tuple of int
+    dtype : dtype
+
+    Returns
+    -------
+    array
 
     References
     ----------
@@ -152,6 +242,16 @@ def lecun_normal(rng: np.random.Generator, shape: Shape, dtype: Any = np.float64
 
 def lecun_uniform(rng: np.random.Generator, shape: Shape, dtype: Any = np.float64) -> Array:
     """Uniform with the variance of :func:`lecun_normal`.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    shape : tuple of int
+    dtype : dtype
+
+    Returns
+    -------
+    array
 
     Examples
     --------

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -28,7 +28,18 @@ Initializer = Callable[..., Any]
 
 @runtime_checkable
 class Layer(Protocol):
-    """What a layer is: settings with these two methods.  A class of your own with them is a layer too."""
+    """What a layer is: settings with these two methods.  A class of your own with them is a layer too.
+
+    Examples
+    --------
+    >>> class Square:
+    ...     def init(self, rng, dtype=np.float64):
+    ...         return {}
+    ...     def apply(self, params, x, *, train=False, rng=None):
+    ...         return x * x
+    >>> isinstance(Square(), Layer)
+    True
+    """
 
     def init(self, rng: Rng, dtype: Any = np.float64) -> Params:
         """Return first values for the parameters."""
@@ -70,7 +81,7 @@ class Linear:
     inputs: int
     outputs: int
     bias: bool = True
-    initializer: Initializer = initializers.glorot_uniform
+    initializer: Initializer = field(default=initializers.glorot_uniform, repr=False)
 
     def init(self, rng: Rng, dtype: Any = np.float64) -> Params:
         params = {"weight": self.initializer(rng, (self.inputs, self.outputs), dtype)}
@@ -120,7 +131,7 @@ class Conv:
     dilation: int | Sequence[int] = 1
     groups: int = 1
     bias: bool = True
-    initializer: Initializer = initializers.he_normal
+    initializer: Initializer = field(default=initializers.he_normal, repr=False)
 
     def __post_init__(self) -> None:
         if self.groups < 1 or self.inputs % self.groups or self.outputs % self.groups:
@@ -242,8 +253,7 @@ class LayerNorm:
 
 @dataclass(frozen=True)
 class Dropout(Stateless):
-    """While training, entries are set to 0 at random and the others scaled up, so that the mean stays; otherwise
-    nothing.
+    """While training, set entries to 0 at random and scale the others up, so that the mean stays.
 
     The random numbers come from the generator given to ``apply``: another mask in every call, and the same masks again
     from a generator in the same state.
@@ -317,7 +327,7 @@ class Embedding:
 
     count: int
     size: int
-    initializer: Initializer = initializers.normal
+    initializer: Initializer = field(default=initializers.normal, repr=False)
 
     def init(self, rng: Rng, dtype: Any = np.float64) -> Params:
         return {"weight": self.initializer(rng, (self.count, self.size), dtype)}

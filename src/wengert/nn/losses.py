@@ -96,6 +96,10 @@ def sigmoid_binary_cross_entropy(logits: Any, targets: Any, *, reduction: Reduct
         Of one shape; targets between 0 and 1.
     reduction : {"mean", "sum", "none"}
 
+    Returns
+    -------
+    scalar, or array of the shape of the targets
+
     Raises
     ------
     ShapeError
@@ -123,6 +127,10 @@ def mse(predictions: Any, targets: Any, *, reduction: Reduction = "mean") -> Any
         Of one shape.
     reduction : {"mean", "sum", "none"}
 
+    Returns
+    -------
+    scalar, or array of the shape of the targets
+
     Raises
     ------
     ShapeError
@@ -144,6 +152,10 @@ def mae(predictions: Any, targets: Any, *, reduction: Reduction = "mean") -> Any
     predictions, targets : array
         Of one shape.
     reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    scalar, or array of the shape of the targets
 
     Raises
     ------
@@ -168,6 +180,10 @@ def huber(predictions: Any, targets: Any, delta: float = 1.0, *, reduction: Redu
     delta : float
         Positive.
     reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    scalar, or array of the shape of the targets
 
     Raises
     ------

@@ -13,7 +13,6 @@ from .loop import EarlyStop, TrainingState, evaluate, fit
 from .metrics import accuracy, confusion_matrix, top_k_accuracy
 from .optimizers import SGD, Adam, AdamW, Optimizer
 from .schedules import (
-    Schedule,
     constant,
     cosine_decay,
     exponential_decay,
@@ -29,7 +28,6 @@ __all__ = [
     "Batches",
     "EarlyStop",
     "Optimizer",
-    "Schedule",
     "TrainingState",
     "accuracy",
     "clip_by_global_norm",

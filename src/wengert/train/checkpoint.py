@@ -22,8 +22,9 @@ _FORMAT: Final = "wengert-checkpoint-1"
 
 
 def save_checkpoint(path: str | os.PathLike[str], content: Any, *, keep_previous: bool = True) -> Path:
-    """Write a checkpoint so that at every moment, even if the machine stops, ``path`` is a whole one: the old or the
-    new.
+    """Write a checkpoint in one indivisible step.
+
+    At every moment, even if the machine stops, ``path`` is a whole checkpoint: the old one or the new one.
 
     Parameters
     ----------
@@ -81,6 +82,15 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Any:
         If the file is missing, damaged, or not a checkpoint.
     MissingExtraError
         If the package safetensors is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     path = save_checkpoint(f"{directory}/net.safetensors", {"weight": np.eye(2), "rate": 0.1})
+    ...     load_checkpoint(path)["weight"]
+    array([[1., 0.],
+           [0., 1.]])
     """
     _, safe_open, safetensors_error = _safetensors()
     path = Path(path)

@@ -21,6 +21,10 @@ def clip_by_value(gradients: Any, limit: float) -> Any:
     limit : float
         Positive.
 
+    Returns
+    -------
+    container of arrays
+
     Raises
     ------
     ArgumentError
@@ -37,6 +41,14 @@ def clip_by_value(gradients: Any, limit: float) -> Any:
 
 def global_norm(tree: Any) -> float:
     """Return the Euclidean norm of all entries of all arrays together.
+
+    Parameters
+    ----------
+    tree : container of arrays
+
+    Returns
+    -------
+    float
 
     Examples
     --------
@@ -58,6 +70,10 @@ def clip_by_global_norm(gradients: Any, limit: float) -> tuple[Any, float]:
     gradients : container of arrays
     limit : float
         Positive.
+
+    Returns
+    -------
+    (container of arrays, float)
 
     Raises
     ------

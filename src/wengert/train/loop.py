@@ -49,6 +49,15 @@ class TrainingState:
         Time spent in this epoch so far.
     stopped : bool
         Whether a callback has ended the training.
+
+    Examples
+    --------
+    A callback reads it:
+
+    >>> def good_enough(state):
+    ...     return state.history[-1]["loss"] < 0.1
+    >>> good_enough(TrainingState(None, None, epoch=1, history=[{"epoch": 1, "loss": 0.05}]))
+    True
     """
 
     params: Any
@@ -204,6 +213,11 @@ def evaluate(loss: Loss, params: Any, batches: Iterable[Any], *, has_aux: bool =
     loss, params, has_aux
         As for :func:`fit`.  ``loss`` runs as plain NumPy and without ``rng``.
     batches : iterable of batches
+
+    Returns
+    -------
+    dict
+        ``{"loss": ...}`` and the metrics.
 
     Raises
     ------

@@ -18,6 +18,10 @@ def accuracy(logits: Any, labels: Any) -> Any:
     logits : array of shape (..., classes)
     labels : integer array of shape (...)
 
+    Returns
+    -------
+    scalar
+
     Raises
     ------
     ShapeError
@@ -39,6 +43,10 @@ def top_k_accuracy(logits: Any, labels: Any, k: int = 5) -> float:
     logits : array of shape (..., classes)
     labels : integer array of shape (...)
     k : int
+
+    Returns
+    -------
+    float
 
     Raises
     ------
@@ -64,6 +72,10 @@ def confusion_matrix(logits: Any, labels: Any) -> np.ndarray[Any, Any]:
     ----------
     logits : array of shape (..., classes)
     labels : integer array of shape (...)
+
+    Returns
+    -------
+    integer array of shape (classes, classes)
 
     Raises
     ------

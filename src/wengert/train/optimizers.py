@@ -26,7 +26,18 @@ Array = np.ndarray[Any, Any]
 
 
 class Optimizer(Protocol):
-    """What an optimiser is."""
+    """What an optimiser is: settings with these two methods.
+
+    Examples
+    --------
+    >>> class SignDescent:
+    ...     def init(self, params):
+    ...         return {}
+    ...     def update(self, gradients, state, params, *, inplace=False):
+    ...         return [p - 0.1 * np.sign(g) for p, g in zip(params, gradients)], state
+    >>> SignDescent().update([np.array([3.0, -2.0])], {}, [np.array([1.0, 1.0])])
+    ([array([0.9, 1.1])], {})
+    """
 
     def init(self, params: Any) -> Any:
         """Return the state that goes with these parameters before the first step."""

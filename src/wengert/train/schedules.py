@@ -14,6 +14,14 @@ Schedule = Callable[[int], float]
 def constant(rate: float) -> Schedule:
     """Return the same rate for each step.
 
+    Parameters
+    ----------
+    rate : float
+
+    Returns
+    -------
+    callable(step) -> rate
+
     Examples
     --------
     >>> constant(0.1)(1000)
@@ -24,6 +32,18 @@ def constant(rate: float) -> Schedule:
 
 def step_decay(rate: float, *, every: int, factor: float = 0.1) -> Schedule:
     """Multiply the rate by a factor every so many steps.
+
+    Parameters
+    ----------
+    rate : float
+        The first.
+    every : int
+        Steps between changes.
+    factor : float
+
+    Returns
+    -------
+    callable(step) -> rate
 
     Examples
     --------
@@ -37,6 +57,18 @@ def step_decay(rate: float, *, every: int, factor: float = 0.1) -> Schedule:
 def exponential_decay(rate: float, *, every: int, factor: float) -> Schedule:
     """Multiply the rate by a factor over so many steps, a little in each.
 
+    Parameters
+    ----------
+    rate : float
+        The first.
+    every : int
+        Steps in which the rate is multiplied by the factor.
+    factor : float
+
+    Returns
+    -------
+    callable(step) -> rate
+
     Examples
     --------
     >>> [exponential_decay(1.0, every=10, factor=0.25)(step) for step in (0, 5, 10)]
@@ -48,6 +80,19 @@ def exponential_decay(rate: float, *, every: int, factor: float) -> Schedule:
 
 def cosine_decay(rate: float, *, steps: int, final: float = 0.0) -> Schedule:
     """Go down from ``rate`` to ``final`` along half a cosine, and stay there.
+
+    Parameters
+    ----------
+    rate : float
+        The first.
+    steps : int
+        Length of the way down.
+    final : float
+        The last.
+
+    Returns
+    -------
+    callable(step) -> rate
 
     References
     ----------
@@ -70,6 +115,10 @@ def linear_warmup(then: Schedule | float, *, steps: int) -> Schedule:
     then : schedule or float
     steps : int
         Length of the way up; step ``k`` of it has ``(k + 1) / (steps + 1)`` of the rate, so none has the rate 0.
+
+    Returns
+    -------
+    callable(step) -> rate
 
     References
     ----------
@@ -101,6 +150,10 @@ def one_cycle(
         Part of the steps that go up, between 0 and 1.
     start_factor, final_factor : float
         The first rate as a part of the largest, and the last one as a part of the first.
+
+    Returns
+    -------
+    callable(step) -> rate
 
     References
     ----------
