@@ -15,7 +15,7 @@ from ..core.symbol import Sym
 from ..core.tree import Tree, flatten, unflatten
 from ..errors import ArgumentError, IntegerInputError, explain
 from ..run.cache import PROGRAMS
-from ..run.interpreter import Program
+from ..run.tiers import Tiered
 from ..trace import functions
 from ..trace.context import current
 from ..trace.record import Recording, record
@@ -32,7 +32,7 @@ class Derived:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = simplify(graph)
-        self._program: Program | None = None
+        self._program: Tiered | None = None
 
     def run(self, args: Sequence[Any]) -> list[Any]:
         """Run the graph on concrete values; record it where one of them is a value of an outer trace."""
@@ -44,7 +44,7 @@ class Derived:
             return inline(self.graph, builder, [symbol(builder, arg) for arg in args])
         program = self._program
         if program is None:
-            program = self._program = Program(self.graph)
+            program = self._program = Tiered(self.graph)
         outs = program(args)
         return outs if current() is None else [wrap_result(out) for out in outs]
 

@@ -1,1 +1,15 @@
-"""Graph -> machine code, through LLVM."""
+"""Graphs to machine code.  llvmlite takes long to load, so that nothing is imported before the first compilation."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .program import NativeProgram as NativeProgram
+
+
+def __getattr__(name: str) -> Any:
+    if name == "NativeProgram":
+        return importlib.import_module(f"{__name__}.program").NativeProgram
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 from llvmlite import ir
 
 from ..cache import Cache
@@ -59,33 +60,57 @@ def compile_kernels(wanted: dict[Any, Any]) -> dict[Any, Kernel]:
     return found
 
 
+_DATA: Final = 16
+"""Where an array object keeps the address of its data: behind the reference count and the type (NumPy's ABI)."""
+
+
 @functools.cache
 def runner() -> tuple[Library, Any]:
-    """Return the function that runs a list of kernels: ``run(count, functions, descriptions, bases)``.
+    """Return the function that runs a list of kernels: ``run(count, functions, descriptions, table, bases)``.
 
-    It is called through ctypes, which releases the interpreter's lock.
+    The table holds first the base addresses, then as many addresses of array objects (0 for none), from which it fetches the data's
+    addresses before it starts.  It is called through ctypes, which releases the interpreter's lock.
     """
+    probe = np.zeros(1)
+    if ctypes.c_int64.from_address(id(probe) + _DATA).value != probe.ctypes.data:
+        raise RuntimeError("this NumPy lays out its array objects in a way that Wengert does not know; please report it")
     module = ir.Module("wengert_run")
     pointers = POINTER.as_pointer()
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [INDEX, pointers, pointers, pointers]), "wengert_run")
-    count, functions, descriptions, bases = function.args
+    function = ir.Function(
+        module, ir.FunctionType(ir.VoidType(), [INDEX, pointers, pointers, INDEX.as_pointer(), INDEX]), "wengert_run"
+    )
+    count, functions, descriptions, table, bases = function.args
     b = ir.IRBuilder(function.append_basic_block("entry"))
-    loop, done = function.append_basic_block("loop"), function.append_basic_block("done")
-    entry = b.block
-    b.cbranch(b.icmp_signed(">", count, ir.Constant(INDEX, 0)), loop, done)
-    b.position_at_end(loop)
-    i = b.phi(INDEX)
-    kernel = b.bitcast(b.load(b.gep(functions, [i])), KERNEL.as_pointer())
-    description = b.bitcast(b.load(b.gep(descriptions, [i])), INDEX.as_pointer())
-    b.call(kernel, [bases, description, ir.Constant(INDEX, 0), b.load(description)])
-    following = b.add(i, ir.Constant(INDEX, 1))
-    i.add_incoming(ir.Constant(INDEX, 0), entry)
-    i.add_incoming(following, loop)
-    b.cbranch(b.icmp_signed("<", following, count), loop, done)
-    b.position_at_end(done)
+
+    def fetch(i: Any) -> None:
+        item = b.load(b.gep(table, [b.add(i, bases)]))
+        with b.if_then(b.icmp_signed("!=", item, ir.Constant(INDEX, 0))):
+            field = b.inttoptr(b.add(item, ir.Constant(INDEX, _DATA)), INDEX.as_pointer())
+            b.store(b.load(field), b.gep(table, [i]))
+
+    def call(i: Any) -> None:
+        kernel = b.bitcast(b.load(b.gep(functions, [i])), KERNEL.as_pointer())
+        description = b.bitcast(b.load(b.gep(descriptions, [i])), INDEX.as_pointer())
+        b.call(kernel, [b.bitcast(table, pointers), description, ir.Constant(INDEX, 0), b.load(description)])
+
+    _count(b, bases, fetch)
+    _count(b, count, call)
     b.ret_void()
     library = load(optimise(module), ["wengert_run"])
-    prototype = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+    prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 5)
     return library, prototype(library["wengert_run"])
 
 
+def _count(b: ir.IRBuilder, stop: Any, step: Any) -> None:
+    """Emit ``for i in range(stop): step(i)``."""
+    entry = b.block
+    loop, done = b.append_basic_block("loop"), b.append_basic_block("done")
+    b.cbranch(b.icmp_signed(">", stop, ir.Constant(INDEX, 0)), loop, done)
+    b.position_at_end(loop)
+    i = b.phi(INDEX)
+    step(i)
+    following = b.add(i, ir.Constant(INDEX, 1))
+    i.add_incoming(ir.Constant(INDEX, 0), entry)
+    i.add_incoming(following, b.block)
+    b.cbranch(b.icmp_signed("<", following, stop), loop, done)
+    b.position_at_end(done)

@@ -19,18 +19,24 @@ _WORD: Final = 8
 
 
 class Frame:
-    """Memory for one call at a time: the arena, and the table of base addresses."""
+    """Memory for one call at a time: the arena, the table of base addresses, and the arrays behind them.
 
-    __slots__ = ("arena", "bases", "doubles", "held", "views")
+    ``objects`` holds the addresses of array *objects*; the native runner reads from them where their data is, which Python can only
+    find out slowly.
+    """
+
+    __slots__ = ("address", "arena", "heads", "held", "objects", "table")
 
     def __init__(self, size: int, n_bases: int) -> None:
         # NumPy aligns to 16 bytes only; the arena starts at the next cache line.
         raw = np.empty(size + 64, np.uint8)
         start = -raw.ctypes.data % 64
         self.arena = raw[start : start + size]
-        self.bases = np.zeros(n_bases, np.int64)
-        self.bases[0] = self.arena.ctypes.data
-        self.views: dict[Any, Any] = {}
+        self.table = np.zeros((2, n_bases), np.int64)
+        self.table[0, 0] = self.arena.ctypes.data
+        self.address = int(self.table.ctypes.data)
+        self.objects = memoryview(self.table[1])
+        self.heads: dict[int, Any] = {}
         self.held: list[Any] = [None] * n_bases
 
 
@@ -52,6 +58,7 @@ class NativeProgram:
         self._number(fused)
         self.arena = place(self.steps, self._head)
         self._compile()
+        self._interprets = any(isinstance(step, Python) for step in self.steps)
         self._frames: list[Frame] = []
         self._run = runner()[1]
 
@@ -154,53 +161,63 @@ class NativeProgram:
         try:
             return self._call(frame, args)
         finally:
-            held = frame.held
-            for k in range(1, len(held) - len(self._literals)):
-                held[k] = None
             self._frames.append(frame)
 
     def _new_frame(self) -> Frame:
         frame = Frame(self.arena, self._n_bases)
         for number, array in self._literals:
-            frame.bases[number] = array.ctypes.data
+            frame.table[0, number] = array.ctypes.data
+            frame.held[number] = array
         for k, dtype, offset in self._scalars:
-            frame.views[k] = frame.arena[offset : offset + dtype.itemsize].view(dtype)
-        for k, (number, of, offset) in enumerate(self._outputs):
+            frame.heads[k] = frame.arena[offset : offset + dtype.itemsize].view(dtype)
+        for number, of, offset in self._outputs:
             if number < 0:
-                frame.views[("out", k)] = frame.arena[offset : offset + of.dtype.itemsize].view(of.dtype)
+                frame.heads[-1 - offset] = frame.arena[offset : offset + of.dtype.itemsize].view(of.dtype)
         return frame
 
     def _call(self, frame: Frame, args: Sequence[Any]) -> list[Any]:
-        bases, held, views = frame.bases, frame.held, frame.views
+        objects, heads = frame.objects, frame.heads
         for k, _, _ in self._scalars:
-            views[k][0] = args[k]
-        avals = self.graph.in_avals
+            heads[k][0] = args[k]
+        keep = []
         for k, number in self._arrays:
             x = args[k]
-            if not x.flags.c_contiguous or x.dtype != avals[k].dtype:
-                x = np.ascontiguousarray(x, avals[k].dtype)
-            held[number] = x
-            bases[number] = x.ctypes.data
+            if not x.flags.c_contiguous:
+                x = np.ascontiguousarray(x)
+                keep.append(x)
+            objects[number] = id(x)
+            if self._interprets:
+                frame.held[number] = x
         outs: list[Any] = []
         for number, of, _ in self._outputs:
             if number < 0:
                 outs.append(None)
             else:
                 out = np.empty(of.shape, of.dtype)
-                bases[number] = out.ctypes.data
-                held[number] = out
+                objects[number] = id(out)
+                if self._interprets:
+                    frame.held[number] = out
                 outs.append(out)
-        table = bases.ctypes.data
+        address = frame.address
         run = self._run
         for segment in self._segments:
             if type(segment) is tuple:
-                run(segment[0], segment[1], segment[2], table)
+                run(segment[0], segment[1], segment[2], address, self._n_bases)
             else:
                 self._interpret(segment, frame)
-        for k, out in enumerate(outs):
-            if out is None:
-                outs[k] = views[("out", k)][0]
+        for k, (number, _, offset) in enumerate(self._outputs):
+            if number < 0:
+                outs[k] = heads[-1 - offset][0]
+        if self._interprets:
+            self._release(frame)
         return outs
+
+    def _release(self, frame: Frame) -> None:
+        """Let go of the arrays of this call."""
+        literal = {number for number, _ in self._literals}
+        for number in range(1, self._n_bases):
+            if number not in literal:
+                frame.held[number] = None
 
     def _interpret(self, step: Python, frame: Frame) -> None:
         """Compute one equation with NumPy, on views of the program's own memory."""
@@ -211,7 +228,7 @@ class NativeProgram:
             array = np.ascontiguousarray(np.broadcast_to(value, shape), dtype=buffer.dtype)
             number = self._bases[buffer][0]
             frame.held[number] = array
-            frame.bases[number] = array.ctypes.data
+            frame.objects[number] = id(array)
 
     def _array(self, view: Any, frame: Frame) -> Any:
         """Return a view of memory as an array."""

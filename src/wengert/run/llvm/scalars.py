@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
 from llvmlite import ir
 
 from .mathlib import declare
@@ -45,18 +46,20 @@ def is_native(dtype: Any) -> bool:
 
 
 def register_type(dtype: Any) -> ir.Type:
-    """Return the type of a value in a register."""
-    return _TYPES[code(dtype)]
+    """Return the type of a value in a register; what loops can only copy (complex, float16) is a bag of bits."""
+    return _TYPES.get(code(dtype)) or ir.IntType(8 * dtype.itemsize)
 
 
 def memory_type(dtype: Any) -> ir.Type:
     """Return the type of a value in memory."""
-    return BYTE if dtype.kind == "b" else _TYPES[code(dtype)]
+    return BYTE if dtype.kind == "b" else register_type(dtype)
 
 
 def constant(value: Any, dtype: Any) -> ir.Constant:
     """Return a constant of a dtype."""
     kind = register_type(dtype)
+    if not is_native(dtype):
+        return ir.Constant(kind, int.from_bytes(np.asarray(value, dtype).tobytes(), "little"))
     if dtype.kind == "f":
         return ir.Constant(kind, float(dtype.type(value)))
     return ir.Constant(kind, int(dtype.type(value)))
