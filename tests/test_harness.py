@@ -211,6 +211,7 @@ WRONG: dict[str, tuple[str, Callable[[], Primitive]]] = {
         "claims",
         lambda: plant(cmp.maximum, evaluate=lambda x, y: np.where(np.array(x > y).reshape(np.shape(x)), x, y)),
     ),
+    "needs an array where a number will do": ("scalars", lambda: plant(el.sin, evaluate=lambda x: np.sin(x, dtype=x.dtype))),
     "no label": ("record", lambda: plant(el.sin, label="")),
     "memory order instead of index order": (
         "layout",
@@ -247,7 +248,7 @@ def test_planted_fault_is_found(fault: str) -> None:
     record = make()
     before = dict(PRIMITIVES)
     # Some faults already stop the transform or the evaluation.
-    with pytest.raises((RuleError, MissingRuleError, ShapeError, IndexError, ValueError)) as caught:
+    with pytest.raises((RuleError, MissingRuleError, ShapeError, AttributeError, IndexError, ValueError)) as caught:
         check(record, name)
     if isinstance(caught.value, RuleError):
         assert record.name in str(caught.value)

@@ -175,7 +175,7 @@ div = elementwise(
 reciprocal = elementwise(
     "reciprocal",
     "1 / x",
-    lambda x: np.divide(1, x, dtype=x.dtype),
+    lambda x: np.divide(1, x),
     (lambda x, out: neg(mul(out, out)),),
     lambda: grid(0.5, 3, edges=_EDGES)() + complex_samples(1),
     lower="reciprocal",
@@ -196,7 +196,7 @@ def _integer_pow_jvp(primals: Sequence[Any], tangents: Sequence[Any], out: Any, 
 def _integer_pow(x: Any, n: int) -> Any:
     if n == 2:
         return np.multiply(x, x)
-    return np.power(x, float(n) if n < 0 and x.dtype.kind == "f" else n, dtype=x.dtype)
+    return np.power(x, n)
 
 
 def _integer_pow_stage(x: Aval, n: int) -> Any:
@@ -296,7 +296,7 @@ def _complex_dtype(dtype: Any) -> Any:
 real = elementwise(
     "real",
     "the real part",
-    lambda x: np.real(x).copy()[()],
+    lambda x: np.array(np.real(x))[()],
     None,
     lambda: complex_samples(1),
     dtype=_real_dtype,
@@ -309,7 +309,7 @@ real = elementwise(
 imag = elementwise(
     "imag",
     "the imaginary part",
-    lambda x: np.imag(x).copy()[()],
+    lambda x: np.array(np.imag(x))[()],
     None,
     lambda: complex_samples(1),
     dtype=_real_dtype,

@@ -25,6 +25,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "inplace": values.check_inplace,
     "claims": values.check_claims,
     "run": values.check_run,
+    "scalars": values.check_scalars,
     "batch": values.check_batch,
     "layout": values.check_layout,
     "edges": values.check_edges,

@@ -128,6 +128,24 @@ def check_run(record: Primitive, sample: Sample) -> None:
     _check_operands(record, sample, args, "the interpreter leaves its inputs alone")
 
 
+_PYTHON: Final = (np.dtype(float), np.dtype(np.int64), np.dtype(complex), np.dtype(bool))
+
+
+def check_scalars(record: Primitive, sample: Sample) -> None:
+    """Operands of no axes may be NumPy scalars and Python numbers; whatever runs a graph gets those from user code."""
+    args = operands(sample)
+    if record.elementwise and all(a.size for a in args):
+        args = [a.reshape(-1)[:1].reshape(()) for a in args]
+    if all(a.ndim for a in args):
+        return
+    expected = evaluated(record, args, sample.params)
+    for make in (lambda a: a[()], lambda a: a.item()):
+        given = [make(a) if a.ndim == 0 and a.dtype in _PYTHON else a for a in args]
+        compare(record, sample, "evaluate takes scalars", evaluated(record, given, sample.params), expected)
+        graph = one_equation(record, given, sample.params)
+        compare(record, sample, "the interpreter takes scalars", run(graph, given), expected)
+
+
 # -- batching ---------------------------------------------------------------------------------------------------------
 
 
