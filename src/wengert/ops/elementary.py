@@ -117,8 +117,9 @@ logaddexp2 = elementwise(
 def share(x: Any, y: Any) -> Any:
     """Return exp(x) / (exp(x) + exp(y)) = 1 / (1 + exp(y - x)); one half where x equals y."""
     b = x.builder
-    same = b.apply_named("eq", x, y)
-    difference = b.apply_named("select", same, full_like(x, 0), y - x)
+    # Only equal infinities need help; selecting 0 wherever x equals y would lose the second derivative there.
+    undefined = b.apply_named("logical_and", b.apply_named("eq", x, y), b.apply_named("isinf", x))
+    difference = b.apply_named("select", undefined, full_like(x, 0), y - x)
     return reciprocal(1 + exp(difference))
 
 
