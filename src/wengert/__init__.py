@@ -8,12 +8,15 @@ from .errors import WengertError
 __version__ = "0.1.0"
 
 check_grads = _api.check_grads
+custom_jvp = _api.custom_jvp
+custom_vjp = _api.custom_vjp
 grad = _api.grad
 hessian = _api.hessian
 hvp = _api.hvp
 jacfwd = _api.jacfwd
 jacobian = _api.jacobian
 jacrev = _api.jacrev
+jit = _api.jit
 jvp = _api.jvp
 linearize = _api.linearize
 stop_gradient = _api.stop_gradient
@@ -25,6 +28,8 @@ vmap = _api.vmap
 __all__ = [
     "Graph",
     "WengertError",
+    "custom_jvp",
+    "custom_vjp",
     "check_grads",
     "grad",
     "hessian",
@@ -32,6 +37,7 @@ __all__ = [
     "jacfwd",
     "jacobian",
     "jacrev",
+    "jit",
     "jvp",
     "linearize",
     "register_dataclass",

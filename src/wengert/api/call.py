@@ -105,9 +105,12 @@ class Call:
             self.leaves[n], of = differentiable(leaf, name) if promote else array_like(leaf, name)
             self.avals.append(of)
 
-    def record(self, avals: Sequence[Aval] | None = None, values: Sequence[Any] | None = None) -> Recording:
+    def record(
+        self, avals: Sequence[Aval] | None = None, values: Sequence[Any] | None = None, guarded: bool = False
+    ) -> Recording:
         """Run the function on tracers in place of the chosen arguments."""
-        return record(self.function, self._make_args, avals or self.avals, self.leaves if values is None else values)
+        values = self.leaves if values is None else values
+        return record(self.function, self._make_args, avals or self.avals, values, guarded)
 
     def _make_args(self, tracers: list[Tracer]) -> tuple[list[Any], dict[str, Any]]:
         args = list(self.args)

@@ -14,23 +14,53 @@ import numpy as np
 from ..core.builder import Builder, leaked
 from ..core.source import user_line
 from ..core.symbol import Sym
-from ..errors import BatchedBranchError, explain
+from ..errors import BatchedBranchError, UntraceableError, WengertError, explain
 
 
-class Batched:
+class Unknown:
+    """Stands for a value that is not known while recording: the rule of a custom derivative is recorded once for all values."""
+
+    def refusal(self, symbol: Sym) -> WengertError:
+        """Return the error for asking all the same."""
+        return UntraceableError(
+            explain(
+                "The derivative rule of a custom function is recorded once for all values, so Python's if, while or index cannot "
+                "ask for one.",
+                found=repr(symbol),
+                line=user_line(),
+                fix="use np.where(condition, a, b); what steers the rule and is no array goes into nondiff_argnums",
+            )
+        )
+
+
+class Batched(Unknown):
     """Stands for the value of a batch entry under ``vmap``: it has no single value."""
+
+    def refusal(self, symbol: Sym) -> WengertError:
+        """Return the error for asking all the same."""
+        return BatchedBranchError(
+            explain(
+                "Under vmap a value that differs between batch entries cannot steer Python's if, while or index.",
+                found=repr(symbol),
+                line=user_line(),
+                fix="use np.where(condition, a, b) or wg.cond, which choose for each entry",
+            )
+        )
 
 
 BATCHED = Batched()
+UNKNOWN = Unknown()
 
 
 class Values:
     """The values of a trace that have been asked for; kept with its builder as ``builder.context``."""
 
-    __slots__ = ("_first", "_scanned", "known", "makers")
+    __slots__ = ("_first", "_scanned", "guarded", "inputs", "known", "makers")
 
-    def __init__(self, known: dict[int, Any]) -> None:
+    def __init__(self, known: dict[int, Any], guarded: bool) -> None:
         self.known = known
+        self.inputs = dict(known)
+        self.guarded = guarded
         self.makers: dict[int, tuple[int, tuple[int, ...], Any]] = {}
         self._scanned = 0
         self._first = 0
@@ -78,23 +108,17 @@ def value(symbol: Sym) -> Any:
         for k in sorted(order):
             _run(known, *order[k][1:])
     found = known[symbol.id]
-    if found is BATCHED:
-        raise BatchedBranchError(
-            explain(
-                "Under vmap a value that differs between batch entries cannot steer Python's if, while or index.",
-                found=repr(symbol),
-                line=user_line(),
-                fix="use np.where(condition, a, b) or wg.cond, which choose for each entry",
-            )
-        )
+    if isinstance(found, Unknown):
+        raise found.refusal(symbol)
     return found
 
 
 def _run(known: dict[int, Any], outs: tuple[int, ...], entry: Any) -> None:
     record, ins, params, _ = entry
     args = [known[i] for i in ins]
-    if any(arg is BATCHED for arg in args):
-        made: Any = (BATCHED,) * len(outs)
+    missing = [arg for arg in args if isinstance(arg, Unknown)]
+    if missing:
+        made: Any = (missing[0],) * len(outs)
     else:
         made = record.evaluate(*args, **dict(params))
         if not record.multiple:
@@ -103,7 +127,43 @@ def _run(known: dict[int, Any], outs: tuple[int, ...], entry: Any) -> None:
 
 
 def observe(symbol: Sym, kind: str, read: Callable[[Any], Any]) -> Any:
-    """Return what Python sees of a value, and note it as a guard in this trace and in the outer ones it depends on."""
+    """Return what Python sees of a value, and note it as a guard.
+
+    Where the recording is kept for other values (under ``jit``), the guard is also noted in the outer traces that the value depends
+    on, because only the outermost one is there when the program runs again.
+    """
     seen = read(value(symbol))
     symbol.builder.guard(kind, symbol.id, seen)
+    if symbol.builder.context.guarded:
+        outer = in_outer_trace(symbol)
+        if outer is not None:
+            observe(outer, kind, read)
     return seen
+
+
+def in_outer_trace(symbol: Sym) -> Sym | None:
+    """Record the equations that a value depends on in the enclosing trace; None where it depends on nothing there."""
+    builder = symbol.builder
+    values: Values = builder.context
+    values.scan(builder)
+    constants = dict(builder.constants)
+    needed, order, leaves = [symbol.id], {}, {}
+    while needed:
+        i = needed.pop()
+        if i in leaves or values.makers.get(i, (None,))[0] in order:
+            continue
+        if i not in values.makers:
+            leaves[i] = values.inputs[i] if i in values.inputs else constants[i]
+            continue
+        maker = values.makers[i]
+        order[maker[0]] = maker
+        needed.extend(maker[2][1])
+    if not any(isinstance(leaf, Sym) for leaf in leaves.values()):
+        return None
+    env: dict[int, Any] = leaves
+    for k in sorted(order):
+        _, outs, (record, ins, params, _) = order[k]
+        made = record(*[env[i] for i in ins], **dict(params))
+        env.update(zip(outs, made if record.multiple else (made,), strict=True))
+    found = env[symbol.id]
+    return found if isinstance(found, Sym) else None

@@ -107,9 +107,14 @@ def _helpers(function: FunctionType, names: set[str]) -> Iterator[FunctionType]:
 
 
 def is_user_function(value: Any) -> bool:
-    """Say whether a function is the user's own and not part of a library that traces are not to look into."""
-    module = getattr(value, "__module__", None) or ""
-    return isinstance(value, FunctionType) and module.partition(".")[0] not in _FOREIGN
+    """Say whether a function is the user's own and not part of a library that traces are not to look into.
+
+    The globals tell: ``__module__`` does not, because ``functools.wraps`` copies it onto the transforms' own wrappers.
+    """
+    if not isinstance(value, FunctionType):
+        return False
+    module = value.__globals__.get("__name__") or ""
+    return module.partition(".")[0] not in _FOREIGN
 
 
 def is_user_module(value: ModuleType) -> bool:

@@ -50,9 +50,11 @@ class Recording:
         writes = tuple([(k, self.inputs[k].id) for k in self.written])
         return (*builder.key(), outs, writes)
 
-    def graph(self, names: tuple[str, ...] = ()) -> Graph:
-        """Return the graph: (inputs, constants) -> (outputs, final values of the inputs written into)."""
-        return self.builder.build([*self.outputs, *[self.inputs[k] for k in self.written]], names)
+    def graph(self, names: tuple[str, ...] = (), extra: Sequence[int] = ()) -> Graph:
+        """Return the graph: (inputs, constants) -> (outputs, final values of the inputs written into, ``extra`` values)."""
+        builder = self.builder
+        more = [builder.wrap(builder, number, builder.avals[number]) for number in extra]
+        return builder.build([*self.outputs, *[self.inputs[k] for k in self.written], *more], names)
 
     def constants(self) -> list[Any]:
         """Values of the constants captured: concrete, or symbols of outer traces."""
@@ -64,6 +66,7 @@ def record(
     make_args: Callable[[list[Tracer]], tuple[Sequence[Any], dict[str, Any]]],
     avals: Sequence[Aval],
     values: Sequence[Any],
+    guarded: bool = False,
 ) -> Recording:
     """Run a function on tracers.
 
@@ -78,6 +81,8 @@ def record(
     values
         Their values, for Python's questions (``if x > 0``): concrete, or symbols of an outer trace, or
         :data:`~wengert.trace.force.BATCHED`.
+    guarded
+        The recording will be used for other values than these, so that all that Python sees must be noted as guards.
     """
     outer = current()
     runnable, mutates = rebound(function)
@@ -91,7 +96,7 @@ def record(
             tracer.is_array = True if of.shape else isinstance(value, np.ndarray)
             known[tracer.id] = value
             inputs.append(tracer)
-        builder.context = Values(known)
+        builder.context = Values(known, guarded or (outer is not None and outer.context.guarded))
         args, kwargs = make_args(inputs)
         result = runnable(*args, **kwargs)
         outputs, structure = flatten(result)

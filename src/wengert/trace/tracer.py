@@ -236,6 +236,8 @@ class Tracer(Sym):
 
     def concrete_mask(self) -> Any:
         """Return the values of a boolean array that an index is made of."""
+        if self.builder.context.guarded:
+            force.observe(self, "mask", lambda value: np.asarray(value).tobytes())
         return force.value(self)
 
     def __hash__(self) -> int:
