@@ -133,7 +133,7 @@ def conv_transpose(
     low = tuple(k - 1 - p for k, p in zip(reach, before, strict=True))
     high = tuple(k - 1 - p + m for k, p, m in zip(reach, after, more, strict=True))
     x, kernel = _one_dtype(x, kernel)
-    mirrored = np.flip(np.swapaxes(kernel, 0, 1), tuple(range(2, d + 2)))
+    mirrored = np.swapaxes(kernel, 0, 1)[(slice(None), slice(None), *(slice(None, None, -1),) * d)]
     out = conv_primitive(
         *_symbols(x[None], mirrored[None]), stride=(1,) * d, low=low, high=high, dilation=apart, input_dilation=steps
     )

@@ -40,7 +40,7 @@ class Sequential:
 
     def __init__(self, *layers: Layer | Callable[[Any], Any]) -> None:
         for k, layer in enumerate(layers):
-            if not isinstance(layer, Layer) and (isinstance(layer, type) or not callable(layer)):
+            if isinstance(layer, type) or not (isinstance(layer, Layer) or callable(layer)):
                 raise ArgumentError(
                     explain(
                         "Sequential takes layers and functions.",
