@@ -1,10 +1,11 @@
 """The primitives, a file per family.  Importing this package fills the registry."""
 
-from . import arithmetic, compare, convolution, cumulative, elementary, index, product, reduce, shape, sort, windows
+from . import arithmetic, compare, control, convolution, cumulative, elementary, index, product, reduce, shape, sinc, sort, windows
 
 __all__ = [
     "arithmetic",
     "compare",
+    "control",
     "convolution",
     "cumulative",
     "elementary",
@@ -12,6 +13,7 @@ __all__ = [
     "product",
     "reduce",
     "shape",
+    "sinc",
     "sort",
     "windows",
 ]

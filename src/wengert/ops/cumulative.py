@@ -1,7 +1,8 @@
 """Running sums, products and extremes, and the recurrence that differentiates them.
 
-All but the sum rest on one linear primitive, ``recurrence``: s[i] = a[i] s[i-1] + b[i].  It is the chain rule of "one step after the
-other"; it needs no division, so that zeros among the factors are nothing special, and its transpose is itself, run backwards.
+All but the sum rest on one linear primitive, ``recurrence``: s[i] = a[i] s[i-1] + b[i].  It is the chain rule of "one
+step after the other"; it needs no division, so that zeros among the factors are nothing special, and its transpose is
+itself, run backwards.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _NOT_LINEAR = "not linear; its pushforward is made of linear equations"
 
 
 def shifted(x: Any, axis: int, back: bool = False, fill: float = 0.0) -> Any:
-    """Return x moved by one place along an axis: entry i is the one before it (``back``: after it); ``fill`` at the end."""
+    """Return x moved by one place along an axis: entry i is the one before it, or with ``back`` the one after it."""
     b = x.builder
     n = x.shape[axis]
     if n == 0:
@@ -127,7 +128,9 @@ def _recurrence_jvp(primals: Any, tangents: Any, out: Any, axis: int, reverse: b
 
 
 def _recurrence_transpose(ct: Any, a: Any, b: Any, axis: int, reverse: bool) -> Any:
-    return (None, recurrence(shifted(a, axis, not reverse), ct, axis=axis, reverse=not reverse) if is_linear(b) else None)
+    if not is_linear(b):
+        return (None, None)
+    return (None, recurrence(shifted(a, axis, not reverse), ct, axis=axis, reverse=not reverse))
 
 
 def _pairs(reverse: bool) -> list[Sample]:
@@ -200,7 +203,7 @@ cumprod = _nonlinear(
         Sample((np.arange(6.0).reshape(2, 3) * (1 + 2j),), {"axis": 0}),
     ],
     label="gradient switcher",
-    explanation="hands to each entry the gradients of the running products that it is part of, times their other factors",
+    explanation="hands to each entry the gradients of the running products it is part of, times their other factors",
 )
 
 

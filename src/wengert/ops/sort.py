@@ -1,6 +1,7 @@
 """Sorting and searching.
 
-The order of the entries is constant almost everywhere: sorting is a gather whose indices have no derivative, of any order.
+The order of the entries is constant almost everywhere: sorting is a gather whose indices have no derivative, whatever
+the order of differentiation.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core.source import user_line
-from ...errors import ShapeError, explain
+from ...errors import ShapeError, UntraceableError, explain
 from ...ops.product import dot as dot_primitive
 from ..dispatch import UFUNCS, implements
 from .common import as_dtype, finish, normalize_axes, operand_aval, stretch, together
@@ -33,8 +33,21 @@ def product(x: Any, y: Any, contract: Any, batch: Any = ((), ())) -> Any:
     return dot_primitive(x, y, contract=contract, batch=batch)
 
 
-def matmul(x1: Any, x2: Any, /, **_: Any) -> Any:
+def _no_axes(name: str, axes: Any) -> None:
+    if axes is not None:
+        raise UntraceableError(
+            explain(
+                f"np.{name} of traced values works on the last axes.",
+                found=f"axes={axes!r}",
+                line=user_line(),
+                fix="move the axes first (np.moveaxis), or use np.einsum",
+            )
+        )
+
+
+def matmul(x1: Any, x2: Any, /, *, axes: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """``x1 @ x2``: matrix product over the last two axes, the leading ones broadcast."""
+    _no_axes("matmul", axes if axis is None else axis)
     n, m = np.ndim(x1), np.ndim(x2)
     if n == 0 or m == 0:
         raise ValueError(f"matmul: an operand has no dimensions: {np.shape(x1)} @ {np.shape(x2)}\n  at:    {user_line()}")
@@ -99,3 +112,74 @@ def _tuple(axes: Any) -> tuple[int, ...]:
     return (int(axes),) if isinstance(axes, (int, np.integer)) else tuple(axes)
 
 
+# -- products of vectors ----------------------------------------------------------------------------------------------
+
+
+def vecdot(x1: Any, x2: Any, /, *, axis: int = -1, axes: Any = None, keepdims: bool = False) -> Any:
+    """Sum of products along an axis; the first factor is conjugated."""
+    _no_axes("vecdot", axes)
+    x, y = together(x1, x2)
+    if axis != -1:
+        x, y = np.moveaxis(x, axis, -1), np.moveaxis(y, axis, -1)
+    out = np.einsum("...i,...i->...", _conjugate(x), y)
+    return np.expand_dims(out, axis) if keepdims else out
+
+
+def matvec(x1: Any, x2: Any, /, *, axes: Any = None) -> Any:
+    """Stacks of matrices times stacks of vectors."""
+    _no_axes("matvec", axes)
+    return np.einsum("...ij,...j->...i", *together(x1, x2))
+
+
+def vecmat(x1: Any, x2: Any, /, *, axes: Any = None) -> Any:
+    """Stacks of vectors, conjugated, times stacks of matrices."""
+    _no_axes("vecmat", axes)
+    x, y = together(x1, x2)
+    return np.einsum("...i,...ij->...j", _conjugate(x), y)
+
+
+def _conjugate(x: Any) -> Any:
+    return np.conj(x) if x.dtype.kind == "c" else x
+
+
+UFUNCS[np.vecdot] = vecdot
+for _name, _meaning in (("matvec", matvec), ("vecmat", vecmat)):  # since NumPy 2.2
+    if hasattr(np, _name):
+        UFUNCS[getattr(np, _name)] = _meaning
+
+
+@implements(np.cross)
+def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Any:
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    x, y = together(a, b)
+    x, y = np.moveaxis(x, axisa, -1), np.moveaxis(y, axisb, -1)
+    if x.shape[-1] not in (2, 3) or y.shape[-1] not in (2, 3):
+        raise ValueError(
+            f"incompatible dimensions for cross product (dimension must be 2 or 3): {x.shape[-1]}, {y.shape[-1]}\n"
+            f"  at:    {user_line()}"
+        )
+    flat = x.shape[-1] == y.shape[-1] == 2
+    (x0, x1, *x2), (y0, y1, *y2) = ([v[..., i] for i in range(v.shape[-1])] for v in (x, y))
+    third = x0 * y1 - x1 * y0
+    if flat:
+        return third
+    first, second = _turned(x1, x2, y1, y2), _turned(y0, y2, x0, x2)
+    return np.stack([first, second, third], axis=axisc)
+
+
+def _turned(p: Any, p2: Any, q: Any, q2: Any) -> Any:
+    """Return p q2 - p2 q, where a missing third component is 0."""
+    if p2 and q2:
+        return p * q2[0] - p2[0] * q
+    return p * q2[0] if q2 else -(p2[0] * q)
+
+
+@implements(np.trace)
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
+    x = together(a)[0]
+    i, j = normalize_axes((axis1, axis2), x.ndim)
+    x = np.transpose(x, (i, j, *(k for k in range(x.ndim) if k not in (i, j))))
+    count = max(0, min(x.shape[0] + min(offset, 0), x.shape[1] - max(offset, 0)))
+    steps = np.arange(count)
+    return np.sum(x[steps - min(offset, 0), steps + max(offset, 0)], axis=0, dtype=dtype, out=out)

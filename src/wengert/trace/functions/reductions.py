@@ -25,7 +25,7 @@ from .common import (
 )
 
 
-def _sum_dtype(x: Any, dtype: Any) -> Any:
+def sum_dtype(x: Any, dtype: Any) -> Any:
     """Return the dtype that NumPy sums in: small integers and booleans widen."""
     if dtype is not None:
         return np.dtype(dtype)
@@ -43,7 +43,7 @@ def _totals(name: str, record: Any, neutral: Any, combine: Any) -> Any:
         initial: Any = NOT_GIVEN, where: Any = NOT_GIVEN,
     ) -> Any:  # fmt: skip
         x = traced(a, [a, where])
-        wanted = _sum_dtype(x, dtype)
+        wanted = sum_dtype(x, dtype)
         if x.aval.dtype != wanted:
             x = as_dtype(x, wanted)
         if given(where) and where is not True:
