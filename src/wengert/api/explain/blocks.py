@@ -63,6 +63,7 @@ class Picture:
     """A drawing in SVG; the text renderer leaves it out, for what it shows stands in a table too."""
 
     svg: str
+    caption: str = ""
 
 
 Block = Paragraph | Code | Table | Curve | Picture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -83,7 +82,7 @@ def measured(run: Callable[[], Any]) -> float:
         before = time.perf_counter()
         run()
         times.append(time.perf_counter() - before)
-    return statistics.median(times)
+    return sorted(times)[len(times) // 2]
 
 
 class Sweeps:
@@ -154,7 +153,7 @@ def costs(sweeps: Sweeps) -> Section:
     }
     cheaper = "forward" if jacobian["forward_operations"] < jacobian["reverse_operations"] else "reverse"
     reason = (
-        f"n = {n} input entries and m = {m} result entries: the Jacobian has {n} columns and {m} rows. A forward sweep fills in a column, a "
+        f"n = {n} input entr{'y' if n == 1 else 'ies'}, m = {m} result entr{'y' if m == 1 else 'ies'}: the Jacobian is m x n. A forward sweep fills in a column, a "
         f"reverse sweep a row, so the Jacobian takes {_sweeps(n, 'forward')} or {_sweeps(m, 'reverse')}: "
         f"{jacobian['forward_operations']:,} against {jacobian['reverse_operations']:,} operations. wg.jacobian therefore takes "
         f"{jacobian['chosen']} mode ({'n <= m' if takes_forward else 'n > m'})"

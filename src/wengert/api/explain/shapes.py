@@ -76,7 +76,7 @@ def shapes(d: Derivative) -> Section:
         ),
     ]
     for e in entries:
-        if "matrix" in e and e["flattened"][0] <= 8 and e["flattened"][1] <= 8:
+        if "matrix" in e and e["flattened"] != [1, 1] and e["flattened"][0] <= 8 and e["flattened"][1] <= 8:
             rows = [[str(k), *(short(x) for x in row)] for k, row in enumerate(e["matrix"])]
             heads = ["row", *(str(j) for j in range(e["flattened"][1]))]
             title = f"d {e['output']} / d {e['input']}, flattened"

@@ -61,8 +61,8 @@ def structure(subject: Subject) -> Section:
     blocks: list[Block] = [
         Paragraph(
             f"{len(inputs)} inputs, {len(order)} equations, {len(edges)} directed edges. There is no directed cycle: the library's verifier has "
-            f"checked that every equation reads only values made before it. Without regard to direction there are {cycles} independent "
-            f"cycles, which is fine: they are the places where paths part and meet again."
+            f"checked that every equation reads only values made before it. Independent undirected cycles: {cycles}. Those are fine: "
+            "they are the places where paths part and meet again."
         ),
         Code(text(graph) if len(order) <= MOST_ROWS else f"{graph!r}; print(wg.trace(f)(...)) shows all of it"),
         Table(
