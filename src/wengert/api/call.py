@@ -18,7 +18,7 @@ from ..run.cache import PROGRAMS
 from ..run.tiers import Tiered
 from ..trace import functions
 from ..trace.context import current
-from ..trace.record import Recording, record
+from ..trace.record import LEAF, Recording, record
 from ..trace.tracer import Tracer, wrap_result
 from ..transforms.simplify import simplify
 
@@ -180,7 +180,6 @@ def differentiable(leaf: Any, name: str) -> tuple[Any, Aval]:
 
 _FLOAT = aval((), np.float64, True)
 _LEAVES = frozenset({np.ndarray, np.float64, float, Tracer})
-LEAF = flatten(0.0)[1]
 
 
 def array_like(leaf: Any, name: str) -> tuple[Any, Aval]:

@@ -79,7 +79,7 @@ class Builder:
         self.place: Any = None
         self.lasti = 0
         self._by_identity: dict[Any, tuple[int, Any]] = {}
-        self._seen: dict[Any, Any] | None = {} if reuse else None
+        self._seen: dict[Any, int] | None = {} if reuse else None
 
     # -- inputs ---------------------------------------------------------------------------------------------------
 
@@ -110,6 +110,15 @@ class Builder:
         self.constants.append((number, value))
         if isinstance(value, np.ndarray):
             self._by_identity[id(value)] = (number, value)  # the reference keeps the id from being given out again
+        return number
+
+    def scalar(self, value: Any, of: Aval) -> int:
+        """Capture a Python number; as :meth:`constant`, without looking at it."""
+        number = len(self.avals)
+        self.avals.append(of)
+        self.code.append((None, of))
+        self.places.append(None)
+        self.constants.append((number, value))
         return number
 
     def lift(self, value: Any) -> int:
@@ -146,33 +155,32 @@ class Builder:
                 ins.append(arg.id if arg.builder is self else self.lift(arg))
             else:
                 ins.append(self.lift(arg))
-        numbers = tuple(ins)
+        first = self.emit(record, tuple(ins), params)
+        if not record.multiple:
+            return self.wrap(self, first, self.avals[first])
+        count = len(self.inferred(record, tuple(ins), params))
+        return tuple([self.wrap(self, i, self.avals[i]) for i in range(first, first + count)])
+
+    def emit(self, record: Primitive, ins: tuple[int, ...], params: Params = ()) -> int:
+        """Append an equation over values given by number; return the number of its first output."""
         seen = self._seen
         if seen is not None:
-            same = seen.get((record, numbers, params))
+            same = seen.get((record, ins, params))
             if same is not None:
                 return same
         avals = self.avals
-        key = (params, *[avals[i] for i in numbers])
+        key = (params, *[avals[i] for i in ins])
         outs = record.inferred.get(key)
         if outs is None:
             outs = infer(record, key)
-        number = len(avals)
+        first = len(avals)
         # The instruction's offset is part of the structure: what a cached program says of the user's line is then right.
-        self.code.append((record, numbers, params, self.lasti))
+        self.code.append((record, ins, params, self.lasti))
         self.places.append(self.place)
-        wrap = self.wrap
-        result: Any
-        if len(outs) == 1 and not record.multiple:
-            out = outs[0]
-            avals.append(out)
-            result = wrap(self, number, out)
-        else:
-            avals.extend(outs)
-            result = tuple([wrap(self, number + k, out) for k, out in enumerate(outs)])
+        avals.extend(outs)
         if seen is not None:
-            seen[(record, numbers, params)] = result
-        return result
+            seen[(record, ins, params)] = first
+        return first
 
     def apply_named(self, name: str, *args: Any, **params: Any) -> Any:
         """Apply the primitive of this name."""
@@ -256,9 +264,10 @@ def infer(record: Primitive, key: tuple[Any, ...]) -> tuple[Aval, ...]:
     outs = record.infer(*avals, **dict(params))
     if not record.multiple:
         outs = (outs,)
-    if len(record.inferred) > _MAX_INFERRED:
-        record.inferred.clear()
-    record.inferred[key] = outs
+    if record.remember:
+        if len(record.inferred) > _MAX_INFERRED:
+            record.inferred.clear()
+        record.inferred[key] = outs
     return tuple(outs)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ..core.builder import leaked
 from ..core.graph import Params
 from ..core.source import user_line
 from ..core.symbol import Sym
@@ -38,11 +39,16 @@ class Window:
     def read(self, x: Any) -> Any:
         """Record the reading of the part."""
         builder = x.builder
+        if builder.finished:
+            raise leaked(x)
+        number = x.id
         if not self.whole:
-            x = builder.apply(slice_, (x,), self.params)
+            number = builder.emit(slice_, (number,), self.params)
         if self.reversed:
-            x = rev(x, axes=self.reversed)
-        return x if self.shape == self.cut else builder.apply(reshape, (x,), (("shape", self.shape),))
+            number = builder.emit(rev, (number,), (("axes", self.reversed),))
+        if self.shape != self.cut:
+            number = builder.emit(reshape, (number,), (("shape", self.shape),))
+        return x if number == x.id else builder.wrap(builder, number, builder.avals[number])
 
     def write(self, x: Any, value: Any) -> Any:
         """Record the overwriting of the part by a value of the part's shape."""
@@ -118,8 +124,10 @@ _SIMPLE: Final = frozenset({int, type(None)})
 
 def _basic_key(item: Any) -> Any:
     if type(item) is slice:
-        key = (item.start, item.stop, item.step)
-        return key if _SIMPLE.issuperset(map(type, key)) else tuple(b if b is None else b.__index__() for b in key)
+        start, stop, step = key = (item.start, item.stop, item.step)
+        if type(start) in _SIMPLE and type(stop) in _SIMPLE and type(step) in _SIMPLE:
+            return key
+        return tuple(b if b is None else b.__index__() for b in key)
     if item is None or item is Ellipsis:
         return item
     if isinstance(item, (int, np.integer)) and not isinstance(item, (bool, np.bool_)):

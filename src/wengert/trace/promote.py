@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from ..core.aval import Aval, aval, aval_of
+from ..core.builder import leaked
 from ..core.graph import Params
 from ..core.primitive import Primitive
 from ..core.source import user_line
@@ -138,17 +139,24 @@ def elementwise(record: Primitive, ufunc: Any, operands: Sequence[Any]) -> Any:
             avals.append(x.aval)
         else:
             avals.append(aval_of(x))
+    if builder.finished:
+        raise leaked(operands[0])
+    emit = builder.emit
+    numbers = []
     steps = _PLANS.get((ufunc, *avals)) or plan(ufunc, tuple(avals))
-    ready = []
     for x, (cast, of, conversion, broadcasting) in zip(operands, steps, strict=True):
-        if not isinstance(x, Sym):
-            value = cast(x) if cast is not None else x if isinstance(x, np.ndarray) else np.asarray(x)[()]
-            x = builder.wrap(builder, builder.constant(value, of), of)
-            if cast is not None:
-                conversion = None
-        if conversion is not None:
-            x = builder.apply(convert, (x,), conversion)
+        if isinstance(x, Sym):
+            number = x.id if x.builder is builder else builder.lift(x)
+            if conversion is not None:
+                number = emit(convert, (number,), conversion)
+        elif cast is not None:
+            number = builder.scalar(cast(x), of)
+        else:
+            number = builder.constant(x if isinstance(x, np.ndarray) else np.asarray(x)[()], of)
+            if conversion is not None:
+                number = emit(convert, (number,), conversion)
         if broadcasting is not None:
-            x = builder.apply(broadcast, (x,), broadcasting)
-        ready.append(x)
-    return builder.apply(record, ready)
+            number = emit(broadcast, (number,), broadcasting)
+        numbers.append(number)
+    first = emit(record, tuple(numbers))
+    return builder.wrap(builder, first, builder.avals[first])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,6 +16,10 @@ from .context import current, enter, leave
 from .force import Values
 from .rebind import rebound
 from .tracer import Tracer
+
+
+LEAF: Final = flatten(0.0)[1]
+"""The container of a function that returns a single value."""
 
 
 class Recording:
@@ -46,8 +50,8 @@ class Recording:
     def key(self) -> tuple[Any, ...]:
         """What compiled programs are kept under: structure, and which values are returned."""
         builder = self.builder
-        outs = tuple([builder.number(out) for out in self.outputs])
-        writes = tuple([(k, self.inputs[k].id) for k in self.written])
+        outs = tuple([out.id for out in self.outputs])
+        writes = tuple([(k, self.inputs[k].id) for k in self.written]) if self.written else ()
         return (*builder.key(), outs, writes)
 
     def graph(self, names: tuple[str, ...] = (), extra: Sequence[int] = ()) -> Graph:
@@ -99,17 +103,16 @@ def record(
         builder.context = Values(known, guarded or (outer is not None and outer.context.guarded))
         args, kwargs = make_args(inputs)
         result = runnable(*args, **kwargs)
-        outputs, structure = flatten(result)
-        for k, out in enumerate(outputs):
-            if isinstance(out, Sym):
-                out.refresh()
-                if out.builder is None:
-                    outputs[k] = out.array
+        if type(result) is Tracer:
+            outputs, structure = [result], LEAF
+        else:
+            outputs, structure = flatten(result)
         for x in inputs:
-            x.refresh()
+            if x.base is not None:
+                x.refresh()
         for k, out in enumerate(outputs):
             # A constant is captured here and once, not at every look at the recording.
-            if not isinstance(out, Sym) or out.builder is not builder:
+            if not isinstance(out, Sym) or out.base is not None or out.builder is not builder:
                 number = builder.number(out)
                 outputs[k] = builder.wrap(builder, number, builder.avals[number])
         return Recording(builder, inputs, outputs, structure)

@@ -165,6 +165,9 @@ class Tracer(Sym):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if self.builder is not None:
             note(self.builder, _getframe(1))
+            implementation = FUNCTIONS.get(function)
+            if implementation is not None:
+                return implementation(*args, **kwargs)
         return call_function(function, args, kwargs)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
@@ -483,6 +486,18 @@ def _binary(name: str, record: Any, ufunc: Any) -> None:
         if builder is None or type(other) is list:
             return call_ufunc(ufunc, "__call__", (self, other), {})
         note(builder, _getframe(1))
+        of = self.aval
+        if (
+            type(other) is Tracer
+            and other.aval is of
+            and of.dtype.kind == "f"
+            and other.builder is builder
+            and self.base is None
+            and other.base is None
+            and not builder.finished
+        ):  # the most frequent case, short: nothing to convert and nothing to broadcast
+            first = builder.emit(record, (self.id, other.id))
+            return Tracer(builder, first, builder.avals[first])
         return elementwise(record, ufunc, (self, other)) if is_operand(other) else NotImplemented
 
     def backward(self: Tracer, other: Any) -> Any:
@@ -526,11 +541,17 @@ for _name, _record, _ufunc in (
 def _through_ufunc(name: str, ufunc: Any, *, reflected: bool = True) -> None:
     """Give the tracer an operator that is just a call of a ufunc."""
 
+    handler = UFUNCS.get
+
     def forward(self: Tracer, *others: Any) -> Any:
         if others and not isinstance(others[0], _OPERANDS_AND_LISTS):
             return NotImplemented
         if self.builder is not None:
             note(self.builder, _getframe(1))
+            if self.base is not None:
+                self.refresh()
+            if not others or type(others[0]) is not list:
+                return handler(ufunc)(self, *others)  # type: ignore[misc]
         return call_ufunc(ufunc, "__call__", (self, *others), {})
 
     def backward(self: Tracer, other: Any) -> Any:

@@ -16,7 +16,8 @@ from ..ops import compare as cmp
 from ..ops import elementary as el
 from . import promote
 from .dispatch import ACCUMULATIONS, FUNCTIONS, REDUCTIONS, UFUNCS
-from .tracer import Tracer, fitted, is_traced, plain, wrap_result
+from .indexing import Window, parse
+from .tracer import Tracer, fitted, is_traced, lift_fresh, plain, wrap_result
 
 
 def direct(ufunc: Any, record: Primitive) -> None:
@@ -135,8 +136,10 @@ def _fixed_exponent(y: Any) -> int | None:
 def _power(x: Any, y: Any) -> Any:
     n = _fixed_exponent(y)
     if n is not None and isinstance(x, Sym):
-        if x.aval.dtype == np.float64:
-            return x.builder.apply(ar.integer_pow, (x,), (("n", n),))
+        builder = x.builder
+        if x.aval.dtype == np.float64 and not builder.finished:
+            number = builder.emit(ar.integer_pow, (x.id,), (("n", n),))
+            return builder.wrap(builder, number, builder.avals[number])
         wanted = promote.loop_dtypes(np.power, (x.aval, promote.operand_aval(y)))[0]
         if wanted.kind in "fc":
             return ar.integer_pow(x if x.aval.dtype == wanted else promote.as_dtype(x, wanted), n=n)
@@ -199,8 +202,11 @@ def _fmin(x: Any, y: Any) -> Any:
 
 @composed(np.heaviside)
 def _heaviside(x: Any, y: Any) -> Any:
-    at_zero = np.where(x == 0, y, np.where(x > 0, 1.0, 0.0))
-    return np.where(np.isnan(x), np.nan, at_zero)
+    avals = (promote.operand_aval(x), promote.operand_aval(y))
+    dtype = promote.loop_dtypes(np.heaviside, avals)[0]
+    x, y = promote.as_dtype(x, dtype), promote.as_dtype(y, dtype)
+    zero, one, nan = dtype.type(0), dtype.type(1), dtype.type(np.nan)
+    return np.where(np.isnan(x), nan, np.where(x == 0, y, np.where(x > 0, one, zero)))
 
 
 @composed(np.divmod)
@@ -210,13 +216,20 @@ def _divmod(x: Any, y: Any) -> Any:
 
 @composed(np.modf)
 def _modf(x: Any) -> Any:
+    x = _as_float(x, np.modf)
     whole = np.trunc(x)
-    return np.where(np.isinf(x), 0.0, x - whole), whole
+    return np.copysign(np.where(np.isinf(x), x.aval.dtype.type(0), x - whole), x), whole
 
 
 @composed(np.ldexp)
 def _ldexp(x: Any, n: Any) -> Any:
-    return x * np.exp2(promote.as_dtype(n, promote.operand_aval(x).dtype))
+    dtype = promote.loop_dtypes(np.ldexp, (promote.operand_aval(x), promote.operand_aval(n)))[0]
+    x, n = promote.as_dtype(x, dtype), np.clip(n, -4200, 4200)
+    # In three steps: 2 ** n itself may overflow where x 2 ** n does not.
+    third = np.floor_divide(n, 3)
+    for part in (third, third, n - 2 * third):
+        x = x * np.exp2(promote.as_dtype(part, dtype))
+    return x
 
 
 @composed(np.frexp)
@@ -312,24 +325,50 @@ def _result(ufunc: Any, method: str, inputs: Any, dtype: Any, where: Any, kwargs
         return handler(inputs[0], **given) if handler else _fold(ufunc, inputs[0], **given)
     if method == "accumulate":
         handler = ACCUMULATIONS.get(ufunc)
-        axis = kwargs.get("axis", inputs[1] if len(inputs) > 1 else 0)
-        x = inputs[0] if dtype is None else promote.as_dtype(inputs[0], np.dtype(dtype))
-        return handler(x, axis=axis) if handler else _scan(ufunc, x, axis)
+        names = ("axis", "dtype", "out")
+        given = {"axis": 0} | dict(zip(names, inputs[1:], strict=False)) | kwargs
+        axis, dtype = given["axis"], given.get("dtype") if dtype is None else dtype
+        if handler is not None:
+            return handler(inputs[0], axis=axis, dtype=None if dtype is None else np.dtype(dtype))
+        return _scan(ufunc, inputs[0] if dtype is None else promote.as_dtype(inputs[0], np.dtype(dtype)), axis)
     if method == "outer":
         x, y = inputs
-        return ufunc(np.reshape(x, np.shape(x) + (1,) * np.ndim(y)), y)
+        if np.ndim(y):
+            x = np.reshape(x, np.shape(x) + (1,) * np.ndim(y))
+        return general(ufunc, "__call__", (x, y), {"dtype": dtype, "where": where})
     if method == "reduceat":
-        return _reduceat(ufunc, *inputs, **kwargs)
+        if dtype is not None:
+            inputs = [promote.as_dtype(inputs[0], np.dtype(dtype)), *inputs[1:]]
+        return _reduceat(ufunc, *inputs[:3], **kwargs)
     raise _unknown(ufunc, method)
 
 
-def _fold(ufunc: Any, x: Any, axis: Any = 0, keepdims: bool = False, **kwargs: Any) -> Any:
+_REORDERABLE = (np.hypot, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.logical_xor, np.gcd, np.lcm)
+
+
+def _fold(
+    ufunc: Any, x: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None,
+    where: Any = True,
+) -> Any:  # fmt: skip
     """Reduce with any binary ufunc, one entry after the other."""
-    if kwargs or axis is None or isinstance(axis, tuple):
-        raise _unknown(ufunc, "reduce with " + ", ".join([*kwargs, f"axis={axis}"]))
-    rows = [np.take(x, i, axis) for i in range(np.shape(x)[axis])]
-    out = functools.reduce(ufunc, rows)
-    return np.expand_dims(out, axis) if keepdims else out
+    if where is not True:
+        raise _unknown(ufunc, "reduce with where=")
+    x = x if dtype is None else promote.as_dtype(x, np.dtype(dtype))
+    shape, ndim = np.shape(x), np.ndim(x)
+    axes = tuple(range(ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = tuple(a % ndim for a in axes)
+    if len(axes) > 1 and ufunc not in _REORDERABLE:
+        raise ValueError(f"reduction operation '{ufunc.__name__}' is not reorderable, so at most one axis may be "
+                         f"specified\n  at:    {user_line()}")  # fmt: skip
+    rest = tuple(a for a in range(ndim) if a not in axes)
+    rows = np.reshape(np.transpose(x, (*axes, *rest)), (-1, *(shape[a] for a in rest)))
+    entries = [rows[i] for i in range(rows.shape[0])]
+    if initial is not None and initial is not np._NoValue:  # type: ignore[attr-defined]
+        entries.insert(0, initial)
+    if not entries:
+        raise _unknown(ufunc, "reduce of no entries")
+    found = functools.reduce(ufunc, entries)
+    return np.reshape(found, tuple(1 if a in axes else n for a, n in enumerate(shape))) if keepdims is True else found
 
 
 def _scan(ufunc: Any, x: Any, axis: int) -> Any:
@@ -337,17 +376,20 @@ def _scan(ufunc: Any, x: Any, axis: int) -> Any:
     rows = [np.take(x, i, axis) for i in range(np.shape(x)[axis])]
     for i in range(1, len(rows)):
         rows[i] = ufunc(rows[i - 1], rows[i])
-    return np.stack(rows, axis)
+    return np.stack(rows, axis) if rows else np.copy(x)
 
 
 def _reduceat(ufunc: Any, x: Any, indices: Any, axis: int = 0) -> Any:
     """Reduce over the stretches between indices."""
-    indices = [int(i) for i in np.asarray(indices)]
+    starts = [int(i) for i in np.asarray(plain(indices))]
     x = np.moveaxis(x, axis, 0)
+    n = np.shape(x)[0]
     parts = []
-    for k, start in enumerate(indices):
-        stop = indices[k + 1] if k + 1 < len(indices) else len(x)
-        parts.append(ufunc.reduce(x[start:stop], axis=0) if start < stop else x[start])
+    for k, start in enumerate(starts):
+        if not 0 <= start < n:
+            raise IndexError(f"index {start} out-of-bounds in {ufunc.__name__}.reduceat [0, {n})\n  at:    {user_line()}")
+        stop = starts[k + 1] if k + 1 < len(starts) else n
+        parts.append(ufunc.reduce(x[start : max(stop, start + 1)], axis=0))
     return np.moveaxis(np.stack(parts), 0, axis)
 
 
@@ -356,16 +398,25 @@ def _at(ufunc: Any, inputs: Any) -> None:
     target, index, *values = inputs
     if not isinstance(target, Tracer):
         raise not_traced_array(f"np.{ufunc.__name__}.at writes", target)
-    if ufunc in (np.add, np.subtract):
-        FUNCTIONS["add_at"](target, index, values[0] if ufunc is np.add else -values[0])
+    if target.builder is None:
+        lift_fresh(target, [*values, index])
+    if ufunc in (np.add, np.subtract) and target.aval.dtype.kind in "fc":
+        _add_at(target, index, values[0] if ufunc is np.add else np.negative(values[0]))
         return
     # Any other ufunc: entry by entry, in NumPy's order.
     picked = np.arange(target.aval.size).reshape(target.aval.shape)[plain(index)]
-    flat = np.reshape(np.array(target), -1)
-    operands = [np.broadcast_to(v, picked.shape).reshape(-1) for v in values]
+    flat = np.reshape(np.copy(target), -1)
+    operands = [np.reshape(np.broadcast_to(v, picked.shape), -1) for v in values]
     for k, i in enumerate(picked.reshape(-1)):
         flat[int(i)] = ufunc(flat[int(i)], *[v[k] for v in operands])
-    target[...] = flat.reshape(target.aval.shape)
+    target[...] = np.reshape(flat, target.aval.shape)
+
+
+def _add_at(target: Tracer, index: Any, value: Any) -> None:
+    where = parse(index, target.aval.shape)
+    part = where.read(target)
+    value = fitted(value, part.shape, target)
+    target.assign(where.write(target, part + value) if isinstance(where, Window) else where.add(target, value))
 
 
 def _masked(result: Any, where: Any, out: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ops import compare, reduce
+from ...ops import arithmetic, compare, reduce
 from ..dispatch import FUNCTIONS, REDUCTIONS, implements
 from ..promote import broadcast_shape
 from ..ufuncs import truth
@@ -30,6 +30,8 @@ def sum_dtype(x: Any, dtype: Any) -> Any:
     if dtype is not None:
         return np.dtype(dtype)
     kind = x.aval.dtype.kind
+    if kind == "f":
+        return x.aval.dtype
     if kind in "bi" and x.aval.dtype.itemsize < 8:
         return np.dtype(np.int_)
     if kind == "u" and x.aval.dtype.itemsize < 8:
@@ -44,7 +46,7 @@ def _totals(name: str, record: Any, neutral: Any, combine: Any) -> Any:
     ) -> Any:  # fmt: skip
         x = traced(a, [a, where])
         wanted = sum_dtype(x, dtype)
-        if x.aval.dtype != wanted:
+        if x.aval.dtype is not wanted and x.aval.dtype != wanted:
             x = as_dtype(x, wanted)
         if given(where) and where is not True:
             x = np.where(where, x, np.asarray(neutral, x.aval.dtype))
@@ -92,6 +94,32 @@ def _extremes(name: str, record: Any, worst: float, combine: Any) -> Any:
 FUNCTIONS[np.max] = REDUCTIONS[np.maximum] = _extremes("max", reduce.reduce_max, -np.inf, np.maximum)
 FUNCTIONS[np.min] = REDUCTIONS[np.minimum] = _extremes("min", reduce.reduce_min, np.inf, np.minimum)
 FUNCTIONS[np.amax], FUNCTIONS[np.amin] = FUNCTIONS[np.max], FUNCTIONS[np.min]
+
+
+def _log_totals(ufunc: Any, exp: Any, log: Any) -> None:
+    def reduction(
+        a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = NOT_GIVEN,
+        initial: Any = NOT_GIVEN, where: Any = NOT_GIVEN,
+    ) -> Any:  # fmt: skip
+        x = traced(a, [a, where])
+        x = as_dtype(x, np.dtype(dtype)) if dtype is not None else x if x.aval.dtype.kind == "f" else as_dtype(x, np.dtype(float))
+        lowest = np.asarray(-np.inf, x.aval.dtype)
+        if given(where) and where is not True:
+            x = np.where(where, x, lowest)
+        axes = normalize_axes(axis, x.ndim)
+        # Less the largest entry nothing overflows; as it cancels out it is a constant.  Infinite, it would leave inf - inf.
+        top = arithmetic.stop_gradient(traced(np.max(x, axis=axes, keepdims=True, initial=lowest), x))
+        top = np.where(np.isfinite(top), top, np.zeros((), x.aval.dtype))
+        result = log(np.sum(exp(x - top), axis=axes)) + np.reshape(top, reduce.reduced_shape(x.shape, axes))
+        if given(initial):
+            result = ufunc(result, initial)
+        return finish(kept(result, x.shape, axes, keepdims), out, f"np.{ufunc.__name__}.reduce")
+
+    REDUCTIONS[ufunc] = reduction
+
+
+_log_totals(np.logaddexp, np.exp, np.log)
+_log_totals(np.logaddexp2, np.exp2, np.log2)
 
 
 def _questions(name: str, record: Any) -> Any:
