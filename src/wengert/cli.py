@@ -1,8 +1,8 @@
 """The command ``wengert``: explain and trace a function in a user's own file.
 
-    wengert explain FILE.py:FUNCTION --at 2 3
-    wengert trace FILE.py:FUNCTION --at '[1, 2, 3]'
-    wengert version
+wengert explain FILE.py:FUNCTION --at 2 3
+wengert trace FILE.py:FUNCTION --at '[1, 2, 3]'
+wengert version
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def spread(arguments: Sequence[str]) -> list[str]:
 
 
 def parse(text: str) -> Any:
-    """Return the value of a number, a JSON array (an array of floating-point numbers) or a JSON object (a dict of values).
+    """Return the value of a number, a JSON array (an array of floating-point numbers) or a JSON object (a dict).
 
     Raises
     ------
@@ -94,8 +94,8 @@ def value(data: Any) -> Any:
 def read_values(path: Path, function: Callable[..., Any]) -> list[Any]:
     """Return the arguments that a file holds.
 
-    ``.npy`` holds one argument, ``.npz`` several, by name or in order, ``.json`` an array of arguments or an object with one entry for
-    each parameter's name.
+    ``.npy`` holds one argument, ``.npz`` several, by name or in order, ``.json`` an array of arguments or an object
+    with one entry for each parameter's name.
     """
     if not path.is_file():
         raise CommandError(message("--at-file names a file.", found=str(path)))
@@ -136,7 +136,9 @@ def load(target: str) -> tuple[Callable[..., Any], Any]:
         raise CommandError(message("FILE.py:FUNCTION names a file.", found=f"there is no file {file}"))
     spec = importlib.util.spec_from_file_location(f"wengert_user_{path.stem}", path)
     if spec is None or spec.loader is None:
-        raise CommandError(message("FILE.py:FUNCTION names a file of Python source.", found=file, fix="a name that ends in .py"))
+        raise CommandError(
+            message("FILE.py:FUNCTION names a file of Python source.", found=file, fix="a name that ends in .py")
+        )
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickles look their module up
     sys.path.insert(0, str(path.parent))
@@ -153,7 +155,9 @@ def function_of(module: Any, name: str, path: Path) -> Callable[..., Any]:
     for part in name.split("."):
         found = getattr(found, part, None)
     if not callable(found):
-        functions = [key for key, item in vars(module).items() if inspect.isfunction(item) and item.__module__ == module.__name__]
+        functions = [
+            key for key, item in vars(module).items() if inspect.isfunction(item) and item.__module__ == module.__name__
+        ]
         raise CommandError(
             message(
                 "FILE.py:FUNCTION names a function of the file.",
@@ -191,7 +195,9 @@ def call(run: Callable[..., Any], args: Sequence[Any], function: Callable[..., A
         raise
     except Exception as error:
         path = Path(target.rpartition(":")[0]).resolve()
-        raise CommandError(message("The function could be run at these values.", found=described(error, path))) from error
+        raise CommandError(
+            message("The function could be run at these values.", found=described(error, path))
+        ) from error
 
 
 # -- the commands -----------------------------------------------------------------------------------------------------
@@ -264,10 +270,15 @@ def build() -> Any:
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
             return super().parse_args(ctx, spread(args))
 
-    app = typer.Typer(no_args_is_help=True, add_completion=False, help="Differentiate NumPy programs, and see every step.")
+    app = typer.Typer(
+        no_args_is_help=True, add_completion=False, help="Differentiate NumPy programs, and see every step."
+    )
     target = typer.Argument(..., metavar="FILE.py:FUNCTION", help="The function to look at.")
     at = typer.Option([], "--at", metavar="VALUES", help="Its arguments: numbers, or JSON arrays and objects.")
     at_file = typer.Option(None, "--at-file", help="A .json, .npy or .npz file with (further) arguments.")
+    direction = typer.Option([], "--direction", metavar="VALUES", help="One tangent for each argument.")
+    parameters = typer.Option([], "--parameters", help="Positions of arguments that are parameters.")
+    argnums = typer.Option([], "--argnums", help="Positions of arguments that are inputs; all if left out.")
     out = typer.Option(None, "--out", help="Write to this file instead of the terminal.")
 
     def checked(form: str, allowed: tuple[str, ...]) -> str:
@@ -287,10 +298,12 @@ def build() -> Any:
         target: str = target,
         at: list[str] = at,
         at_file: Path = at_file,
-        direction: list[str] = typer.Option([], "--direction", metavar="VALUES", help="One tangent for each argument."),
-        parameters: list[int] = typer.Option([], "--parameters", help="Positions of arguments that are parameters."),
-        argnums: list[int] = typer.Option([], "--argnums", help="Positions of arguments that are inputs; all if left out."),
-        manual: str = typer.Option("", "--manual", metavar="FUNCTION", help="The derivative by hand, in the same file."),
+        direction: list[str] = direction,
+        parameters: list[int] = parameters,
+        argnums: list[int] = argnums,
+        manual: str = typer.Option(
+            "", "--manual", metavar="FUNCTION", help="The derivative by hand, in the same file."
+        ),
         symbolic: bool = typer.Option(True, help="Try SymPy."),
         section: str = typer.Option("", "--section", help="Only this section."),
         form: str = typer.Option("text", "--format", help="text, json or html."),

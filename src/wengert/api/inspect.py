@@ -27,8 +27,8 @@ def trace(fun: Callable[..., Any]) -> Callable[..., Graph]:
     Returns
     -------
     callable
-        Same arguments as ``fun``; returns the :class:`Graph`, which prints as readable text, shows itself in notebooks, and has
-        ``to_dot()`` and ``to_json()``.
+        Same arguments as ``fun``; returns the :class:`Graph`, which prints as readable text, shows itself in notebooks,
+        and has ``to_dot()`` and ``to_json()``.
 
     Examples
     --------

@@ -6,7 +6,8 @@ Schema ``wengert.graph``, version 1, an object with
 * ``avals``: for each value ``{"shape": [...], "dtype": "float64", "weak": false}``; a value's number is its place here;
 * ``inputs``, ``outputs``: numbers of values; ``names``: names of the first inputs;
 * ``constants``: ``[number, value]`` pairs of inputs that the function captured, as far as their values are known;
-* ``equations``: in topological order, each ``{"primitive", "inputs", "outputs", "params", "source"}``; ``source`` is null or
+* ``equations``: in topological order, each ``{"primitive", "inputs", "outputs", "params", "source"}``; ``source`` is
+null or
   ``{"file", "line", "function", "text"}``.
 
 Values are written as :mod:`wengert.core.encode` says; a parameter that is a graph is ``{"graph": {...}}``.
@@ -80,7 +81,11 @@ def from_dict(data: Any, graph: Callable[..., Graph], equation: Callable[..., Eq
     found = (data.get("schema"), data.get("version")) if isinstance(data, dict) else type(data).__name__
     if found != (SCHEMA, VERSION):
         raise InvalidGraphError(
-            explain(f"A graph in JSON has the schema {SCHEMA}, version {VERSION}.", found=str(found), fix="write it with graph.to_json()")
+            explain(
+                f"A graph in JSON has the schema {SCHEMA}, version {VERSION}.",
+                found=str(found),
+                fix="write it with graph.to_json()",
+            )
         )
 
     def param(value: Any) -> Any:
@@ -94,9 +99,13 @@ def from_dict(data: Any, graph: Callable[..., Graph], equation: Callable[..., Eq
     for entry in data["equations"]:
         record = PRIMITIVES.get(entry["primitive"])
         if record is None:
-            raise InvalidGraphError(explain("An equation applies a primitive.", found=f"unknown primitive {entry['primitive']!r}"))
+            raise InvalidGraphError(
+                explain("An equation applies a primitive.", found=f"unknown primitive {entry['primitive']!r}")
+            )
         params = tuple((key, param(value)) for key, value in entry["params"].items())
-        equations.append(equation(record, tuple(entry["inputs"]), tuple(entry["outputs"]), params, _source(entry["source"])))
+        equations.append(
+            equation(record, tuple(entry["inputs"]), tuple(entry["outputs"]), params, _source(entry["source"]))
+        )
     return graph(
         tuple(aval(tuple(of["shape"]), of["dtype"], of["weak"]) for of in data["avals"]),
         tuple(data["inputs"]),

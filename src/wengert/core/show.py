@@ -34,13 +34,15 @@ def literal(value: Any) -> str:
 
 
 def value_names(graph: Graph) -> dict[int, str]:
-    """Return a name for every value: inputs as the user calls them, numbers for the rest, literals for scalar constants.
+    """Return a name for every value: inputs as the user calls them, literals for scalar constants, else numbers.
 
     Where an input of the user's is called ``v3`` itself, the numbered values take another letter, so that no name means
     two values.
     """
     given = [text for text in graph.names if text]
-    letter = next(c for c in ("v", "w", "u", "t", "value_") if not any(re.fullmatch(rf"{c}\d+", text) for text in given))
+    letter = next(
+        c for c in ("v", "w", "u", "t", "value_") if not any(re.fullmatch(rf"{c}\d+", text) for text in given)
+    )
     names = {i: f"{letter}{i}" for i in range(len(graph.avals))}
     names.update((i, text) for i, text in zip(graph.inputs, graph.names, strict=False) if text)
     names.update((i, literal(value)) for i, value in graph.constants if np.ndim(value) == 0)

@@ -1,4 +1,4 @@
-"""What reports are made of: paragraphs, tables, code and curves, which the text and the HTML renderer both know how to show."""
+"""What reports are made of: paragraphs, tables, code and curves, which the text and the HTML renderer can show."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _REPEATS: Final = 200
 
 
 def operations(graph: Graph) -> int:
-    """Count arithmetic operations: by the primitive's own rule, else one for each entry made; moving data counts nothing."""
+    """Count arithmetic operations: by the primitive's own rule, else one for each entry made; moving data is free."""
     return sum(equation_operations(graph, equation) for equation in graph.equations)
 
 
@@ -144,7 +144,7 @@ def costs(sweeps: Sweeps) -> Section:
         )
     shared, linear, transposed = (operations(g) for g in (sweeps.primal, sweeps.linear, sweeps.transposed))
     takes_forward = prefers_forward(n, m)
-    jacobian = {
+    jacobian: dict[str, Any] = {
         "rows": m,
         "columns": n,
         "forward_operations": shared + n * linear,
@@ -153,16 +153,22 @@ def costs(sweeps: Sweeps) -> Section:
     }
     cheaper = "forward" if jacobian["forward_operations"] < jacobian["reverse_operations"] else "reverse"
     reason = (
-        f"n = {n} input entr{'y' if n == 1 else 'ies'}, m = {m} result entr{'y' if m == 1 else 'ies'}: the Jacobian is m x n. A forward sweep fills in a column, a "
+        f"n = {n} input entr{'y' if n == 1 else 'ies'}, m = {m} result entr{'y' if m == 1 else 'ies'}: the Jacobian "
+        f"is m x n. A forward sweep fills in a column, a "
         f"reverse sweep a row, so the Jacobian takes {_sweeps(n, 'forward')} or {_sweeps(m, 'reverse')}: "
-        f"{jacobian['forward_operations']:,} against {jacobian['reverse_operations']:,} operations. wg.jacobian therefore takes "
+        f"{jacobian['forward_operations']:,} against {jacobian['reverse_operations']:,} operations. wg.jacobian "
+        f"therefore takes "
         f"{jacobian['chosen']} mode ({'n <= m' if takes_forward else 'n > m'})"
     )
     if jacobian["forward_operations"] == jacobian["reverse_operations"]:
         reason += "; counted in operations it is a draw"
     elif cheaper != jacobian["chosen"]:
-        reason += f", although {cheaper} mode would count fewer operations here; the rule compares sweeps, not operations"
-    reason += ". wg.grad always takes reverse mode: for one scalar result one sweep is enough, however many inputs there are."
+        reason += (
+            f", although {cheaper} mode would count fewer operations here; the rule compares sweeps, not operations"
+        )
+    reason += (
+        ". wg.grad always takes reverse mode: for one scalar result one sweep is enough, however many inputs there are."
+    )
     base = max(rows[0]["operations"], 1)
     blocks: list[Block] = [
         Table(
@@ -181,8 +187,10 @@ def costs(sweeps: Sweeps) -> Section:
             numbers=frozenset({1, 2, 3, 4, 5}),
         ),
         Paragraph(
-            f"Operations are counted on the simplified graphs, by rules of the primitives; times are medians of repeated runs, without "
-            f"compilation; memory is that of the values alive at once, inputs not counted. Between its two sweeps reverse mode keeps "
+            f"Operations are counted on the simplified graphs, by rules of the primitives; times are medians of "
+            f"repeated runs, without "
+            f"compilation; memory is that of the values alive at once, inputs not counted. Between its two sweeps "
+            f"reverse mode keeps "
             f"{size(sweeps.residual_bytes)} of values that were not inputs; forward mode keeps nothing."
         ),
         Table(
@@ -215,5 +223,3 @@ def size(count: int) -> str:
         return f"{count} B"
     step = min(int(math.log(count, 1024)), 4)
     return f"{count / 1024**step:.2f} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[step]}"
-
-

@@ -48,8 +48,10 @@ def duality(d: Derivative, formulas: Formulas) -> Section:
     shown = pairs if len(pairs) <= MOST_ROWS else [*pairs[: MOST_ROWS // 2], *pairs[-MOST_ROWS // 2 :]]
     blocks: list[Block] = [
         Paragraph(
-            "At a point, the derivative of a program is a linear program. Reverse mode is this linear program transposed: read the left column "
-            "from top to bottom for forward mode, the right column from bottom to top for reverse mode. What copies on one side adds up "
+            "At a point, the derivative of a program is a linear program. Reverse mode is this linear program "
+            "transposed: read the left column "
+            "from top to bottom for forward mode, the right column from bottom to top for reverse mode. What copies "
+            "on one side adds up "
             "on the other; what sums copies; what multiplies by a matrix multiplies by its transpose."
         ),
         Table(
@@ -70,7 +72,11 @@ def duality(d: Derivative, formulas: Formulas) -> Section:
         "duality",
         "The linearised program beside its transpose",
         blocks,
-        {"pairs": pairs, "kinds": [{"forward": a, "backward": b, "count": n} for (a, b), n in kinds.items()], "coefficients": coefficients},
+        {
+            "pairs": pairs,
+            "kinds": [{"forward": a, "backward": b, "count": n} for (a, b), n in kinds.items()],
+            "coefficients": coefficients,
+        },
     )
 
 

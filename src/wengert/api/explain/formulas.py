@@ -102,7 +102,9 @@ class Formulas:
         primal = Writer(d.parts.primal, self._primal_names())
         linear = d.parts.linear
         residuals = d.parts.primal.outputs[len(d.parts.primal.outputs) - d.parts.residuals :]
-        self.coefficients = {i: primal.of(r) for i, r in zip(linear.inputs[: d.parts.residuals], residuals, strict=True)}
+        self.coefficients = {
+            i: primal.of(r) for i, r in zip(linear.inputs[: d.parts.residuals], residuals, strict=True)
+        }
         dots: dict[int, str] = {}
         plain: dict[int, str] = {}
         bars: dict[int, str] = {}
@@ -121,7 +123,7 @@ class Formulas:
     def _primal_names(self) -> dict[int, str]:
         """Find the user's values again in the primal part, equation by equation."""
         d = self.derivative
-        found = {p: i for p, i in zip(d.parts.primal.inputs, d.expanded.inputs, strict=True)}
+        found = dict(zip(d.parts.primal.inputs, d.expanded.inputs, strict=True))
         waiting: dict[Any, list[Equation]] = defaultdict(list)
         for equation in reversed(d.expanded.equations):
             waiting[equation.primitive, equation.inputs, equation.params].append(equation)

@@ -1,9 +1,9 @@
 """The derivative at a point, as the linear program that it is and as that program's transpose.
 
-Everything here is done by the library's own transforms: :func:`~wengert.transforms.linearize.linearize` makes the linear
-program, :func:`~wengert.transforms.transpose.pull` turns it around.  Before that, :func:`fan_out` makes branches visible: where a
-value is used more than once, each use reads a copy of its own.  The transpose of copies is a sum, and so the cotangents of
-the copies are the contributions that add up at the branch.
+Everything here is done by the library's own transforms: :func:`~wengert.transforms.linearize.linearize` makes the
+linear program, :func:`~wengert.transforms.transpose.pull` turns it around.  Before that, :func:`fan_out` makes branches
+visible: where a value is used more than once, each use reads a copy of its own.  The transpose of copies is a sum, and
+so the cotangents of the copies are the contributions that add up at the branch.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Derivative:
         return [self.tangents[i] for i in self.parts.linear.inputs[: self.parts.residuals]]
 
     def tangent(self, i: int) -> Any:
-        """Return the tangent of a value of the subject's graph; None where it does not depend on what is differentiated."""
+        """Return the tangent of a value of the subject's graph; None where it does not depend on active inputs."""
         t = self.parts.values.get(i)
         return None if t is None else self.tangents[t]
 
@@ -144,7 +144,8 @@ def differentiate(subject: Subject) -> Derivative:
     tangents = evaluate(parts.linear, [*residuals, *subject.direction])
 
     marked = tuple(
-        Equation(e.primitive, e.inputs, e.outputs, e.params, Source(_MARK, k)) for k, e in enumerate(parts.linear.equations)
+        Equation(e.primitive, e.inputs, e.outputs, e.params, Source(_MARK, k))
+        for k, e in enumerate(parts.linear.equations)
     )
     linear = Graph(parts.linear.avals, parts.linear.inputs, marked, parts.linear.outputs)
     builder = Builder()

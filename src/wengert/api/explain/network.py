@@ -1,4 +1,4 @@
-"""A network's layers and one training step (rows L9 and L10 of the lecture), where parameters are told apart from data."""
+"""A network's layers and one training step (rows L9 and L10 of the lecture)."""
 
 from __future__ import annotations
 
@@ -43,8 +43,10 @@ def network(d: Derivative, learning_rate: float) -> Section | None:
     data: dict[str, Any] = {"layers": layers, "parameters": rows, "parameter_count": count}
     blocks: list[Block] = [
         Paragraph(
-            f"{count:,} parameters in {len(parameters)} arrays, {len(layers)} layer{'s' * (len(layers) != 1)}. Forward-prop goes through the "
-            "layers from the data to the loss, back-prop from the loss to the data; each layer's parameters get their gradients on the way."
+            f"{count:,} parameters in {len(parameters)} arrays, {len(layers)} layer{'s' * (len(layers) != 1)}. "
+            f"Forward-prop goes through the "
+            "layers from the data to the loss, back-prop from the loss to the data; each layer's parameters get "
+            "their gradients on the way."
         ),
         Table(
             ("layer", "parameters", "ends with", "shape", "forward-prop: output", "back-prop: incoming gradient"),
@@ -64,7 +66,13 @@ def network(d: Derivative, learning_rate: float) -> Section | None:
         Table(
             ("parameter", "shape", "value", "gradient", "norm of the gradient"),
             [
-                (r["parameter"], shape_text(r["shape"]), show(r["value"]), show(r["gradient"]), short(r["gradient_norm"], 4))
+                (
+                    r["parameter"],
+                    shape_text(r["shape"]),
+                    show(r["value"]),
+                    show(r["gradient"]),
+                    short(r["gradient_norm"], 4),
+                )
                 for r in rows
             ],
             title="Parameters",
@@ -79,7 +87,11 @@ def network(d: Derivative, learning_rate: float) -> Section | None:
                 [
                     ("1", "F-pass: the loss of these data", short(step["loss"])),
                     ("2", "B-pass: gradients with respect to the parameters", f"norm {short(step['gradient_norm'])}"),
-                    ("3", f"update: parameter - {step['learning_rate']:g} * gradient", f"loss is now {short(step['loss_after'])}"),
+                    (
+                        "3",
+                        f"update: parameter - {step['learning_rate']:g} * gradient",
+                        f"loss is now {short(step['loss_after'])}",
+                    ),
                 ],
                 title="One training step",
             )
@@ -113,10 +125,9 @@ def _layers(d: Derivative, parameters: set[int]) -> list[dict[str, Any]]:
             if reads:
                 continue
         fresh = reads - seen
-        if not layers or (fresh and equation.primitive.name in _PRODUCTS):
-            if fresh or layers:
-                close(before)
-                layers.append({"name": f"layer {len(layers) + 1}", "parameters": []})
+        if fresh and (not layers or equation.primitive.name in _PRODUCTS):
+            close(before)
+            layers.append({"name": f"layer {len(layers) + 1}", "parameters": []})
         if layers:
             layers[-1]["parameters"] += [subject.names[i] for i in sorted(fresh)]
             seen |= fresh

@@ -88,8 +88,10 @@ def differences(
 # -- complex step -----------------------------------------------------------------------------------------------------
 
 _ANALYTIC: Final = frozenset(
-    "add sub neg mul scale div reciprocal integer_pow pow copy sqrt exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin "
-    "arccos arctan sinh cosh tanh arcsinh arccosh arctanh broadcast reshape transpose rev concatenate pad slice slice_add "
+    "add sub neg mul scale div reciprocal integer_pow pow copy sqrt exp exp2 expm1 log log2 log10 log1p sin cos tan "
+    "arcsin "
+    "arccos arctan sinh cosh tanh arcsinh arccosh arctanh broadcast reshape transpose rev concatenate pad slice "
+    "slice_add "
     "slice_set gather gather_add gather_set reduce_sum reduce_prod cumsum cumprod dot convolution solve inv det".split()
 )
 """Primitives whose NumPy function, given complex numbers, computes the analytic continuation of the real one."""
@@ -168,15 +170,13 @@ def extended(subject: Subject, places: Coordinates) -> Any:
     TypeError
         If NumPy has no such version of a function.
     """
-    long = [
-        np.asarray(x, np.longdouble)[()] if np.asarray(x).dtype.kind == "f" else x for x in subject.inputs
-    ]
+    long = [np.asarray(x, np.longdouble)[()] if np.asarray(x).dtype.kind == "f" else x for x in subject.inputs]
     active = [k for k, flag in enumerate(subject.active) if flag]
     h = np.longdouble(1e-30)
     slopes = []
     for k, j in places.places:
         inputs = list(long)
-        array = np.array(inputs[active[k]], np.clongdouble)
+        array: Any = np.array(inputs[active[k]], np.clongdouble)
         array.flat[j] += 1j * h
         inputs[active[k]] = array[()]
         slopes.append(np.imag(weighted(subject, _evaluate_complex(subject.graph, inputs))) / h)

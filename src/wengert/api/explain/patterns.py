@@ -15,10 +15,16 @@ from .linear import Derivative
 from .tables import MOST_ROWS
 from .values import show, summary
 
-_RELU: Final = ("gradient gate (relu)", "lets the incoming gradient through where its input is positive, and stops it elsewhere")
+_RELU: Final = (
+    "gradient gate (relu)",
+    "lets the incoming gradient through where its input is positive, and stops it elsewhere",
+)
 _SCALER: Final = ("gradient scaler", "multiplies the incoming gradient by its own slope at the input")
 _LINEAR: Final = ("linear map", "hands the incoming gradient back through its transpose")
-_MOVER: Final = ("gradient mover", "moves each entry of the incoming gradient back to the place that the entry came from")
+_MOVER: Final = (
+    "gradient mover",
+    "moves each entry of the incoming gradient back to the place that the entry came from",
+)
 
 
 def pattern(record: Primitive) -> tuple[str, str]:
@@ -86,9 +92,16 @@ def patterns(d: Derivative) -> Section:
         ),
     ]
     if branches:
-        blocks.append(Paragraph(f"Used more than once: {', '.join(branches[:20])}{', ...' if len(branches) > 20 else ''}."))
+        blocks.append(
+            Paragraph(f"Used more than once: {', '.join(branches[:20])}{', ...' if len(branches) > 20 else ''}.")
+        )
     explained = [{"operation": k.split(": ", 1)[0], "label": a, "explanation": b} for k, (a, b) in legend.items()]
-    return Section("patterns", "Patterns of the backward pass", blocks, {"equations": rows, "legend": explained, "branches": branches})
+    return Section(
+        "patterns",
+        "Patterns of the backward pass",
+        blocks,
+        {"equations": rows, "legend": explained, "branches": branches},
+    )
 
 
 def _is_relu(equation: Equation, makers: dict[int, Equation], constants: dict[int, Any]) -> bool:

@@ -1,12 +1,12 @@
 """Reports as HTML: a part for notebooks, and a page that stands alone (no script, nothing from the network).
 
-Everything that comes from the user's program (names, source lines, strings) passes through :func:`html.escape`.  The markup is
-also well-formed XML, which the tests make use of.
+Everything that comes from the user's program (names, source lines, strings) passes through :func:`html.escape`.  The
+markup is also well-formed XML, which the tests make use of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Final
 
@@ -20,8 +20,8 @@ _STYLE: Final = """
 .wengert .scroll { overflow-x: auto; }
 .wengert table { border-collapse: collapse; margin: .8rem 0; font-size: .88rem; }
 .wengert caption { text-align: left; font-weight: 600; padding: .2rem 0; }
-.wengert th, .wengert td { text-align: left; vertical-align: top; padding: .25rem .7rem; border-bottom: 1px solid #d5dae3; }
-.wengert th { border-bottom: 2px solid #8490a5; }
+.wengert th, .wengert td { text-align: left; vertical-align: top; padding: .25rem .7rem; border-bottom: 1px solid
+#d5dae3; } .wengert th { border-bottom: 2px solid #8490a5; }
 .wengert td { font-family: ui-monospace, monospace; } .wengert .number { text-align: right; }
 .wengert pre { background: #f3f5f9; padding: .8rem; overflow-x: auto; font-size: .85rem; }
 .wengert svg { max-width: 100%; height: auto; }
@@ -45,7 +45,8 @@ def page(sections: tuple[Section, ...], title: str) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
-        f"<title>{escape(title)}</title><style>html {{ color-scheme: light dark; }} body {{ margin: 1.5rem; }}</style></head>"
+        f"<title>{escape(title)}</title><style>html {{ color-scheme: light dark; }} body "
+        f"{{ margin: 1.5rem; }}</style></head>"
         f"<body><main>{part(sections, title)}</main></body></html>\n"
     )
 
@@ -79,7 +80,7 @@ def _table(table: Table) -> Iterator[str]:
     yield "</tbody></table>"
 
 
-def _row(cells: Iterator[str] | tuple[str, ...] | list[str], numbers: frozenset[int], tag: str) -> str:
+def _row(cells: Sequence[str], numbers: frozenset[int], tag: str) -> str:
     made = []
     for k, cell in enumerate(cells):
         attribute = ' class="number"' if k in numbers else ""

@@ -39,27 +39,28 @@ class Report(str):
 
     Attributes
     ----------
-    title : str
+    heading : str
     sections : tuple of Section
-        In order: ``roads``, ``shapes``, ``graph``, ``forward``, ``reverse``, ``branches``, ``duality``, ``costs``, ``patterns``, and
-        ``network`` where parameters were named.
+        In order: ``roads``, ``shapes``, ``graph``, ``forward``, ``reverse``, ``branches``, ``duality``, ``costs``,
+        ``patterns``, and ``network`` where parameters were named.
 
     Notes
     -----
-    The schema of :meth:`to_dict`, version 1: an object with ``schema`` (``"wengert.report"``), ``version``, ``title``, ``function``
-    (``name``, ``file``, ``line``) and ``sections``, an object with one object per section under the names above.  A value is
-    ``{"shape", "dtype"}`` with ``"value"`` (numbers in nested lists) if it has up to 64 entries, else ``"min"``, ``"max"``, ``"mean"`` and
-    ``"nan"`` (how many).  A number that JSON lacks is a string, ``"nan"``, ``"inf"`` or ``"-inf"``, and a complex one ``{"re", "im"}``.
-    What does not exist, such as the gradient of an integer, is null.
+    The schema of :meth:`to_dict`, version 1: an object with ``schema`` (``"wengert.report"``), ``version``, ``title``,
+    ``function`` (``name``, ``file``, ``line``) and ``sections``, an object with one object per section under the names
+    above.  A value is ``{"shape", "dtype"}`` with ``"value"`` (numbers in nested lists) if it has up to 64 entries,
+    else ``"min"``, ``"max"``, ``"mean"`` and ``"nan"`` (how many).  A number that JSON lacks is a string, ``"nan"``,
+    ``"inf"`` or ``"-inf"``, and a complex one ``{"re", "im"}``. What does not exist, such as the gradient of an
+    integer, is null.
     """
 
-    title: str
+    heading: str
     sections: tuple[Section, ...]
     _function: dict[str, Any]
 
     def __new__(cls, title: str, sections: tuple[Section, ...], function: dict[str, Any]) -> Report:
         made = super().__new__(cls, render_text.render(sections, title))
-        made.title, made.sections, made._function = title, sections, function
+        made.heading, made.sections, made._function = title, sections, function
         return made
 
     def __repr__(self) -> str:
@@ -84,7 +85,11 @@ class Report(str):
             if section.name == name:
                 return section
         raise ArgumentError(
-            message("A report has sections by name.", found=repr(name), fix=f"one of {', '.join(s.name for s in self.sections)}")
+            message(
+                "A report has sections by name.",
+                found=repr(name),
+                fix=f"one of {', '.join(s.name for s in self.sections)}",
+            )
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -92,7 +97,7 @@ class Report(str):
         return {
             "schema": SCHEMA,
             "version": VERSION,
-            "title": self.title,
+            "title": self.heading,
             "function": self._function,
             "sections": {section.name: section.data for section in self.sections},
         }
@@ -103,10 +108,10 @@ class Report(str):
 
     def to_html(self) -> str:
         """Return the report as an HTML page that stands alone."""
-        return render_html.page(self.sections, self.title)
+        return render_html.page(self.sections, self.heading)
 
     def _repr_html_(self) -> str:
-        return render_html.part(self.sections, self.title)
+        return render_html.part(self.sections, self.heading)
 
     def save(self, path: str | Path) -> Path:
         """Write the report to a file: HTML, JSON or text, by the ending of its name."""
@@ -134,18 +139,20 @@ def explain(
     fun : callable
         A function of arrays, numbers or nested containers of them.
     argnums : int or sequence of int, optional
-        Arguments that are inputs of the graph; the others are passed as they are.  All, if not given; integer arrays are inputs
-        without derivative.
+        Arguments that are inputs of the graph; the others are passed as they are.  All, if not given; integer arrays
+        are inputs without derivative.
     parameters : int or sequence of int
-        Which arguments are parameters to be learnt; the others count as data.  Adds a section on the network and one training step.
+        Which arguments are parameters to be learnt; the others count as data.  Adds a section on the network and one
+        training step.
     direction : sequence, optional
-        Seeds of forward mode: one tangent for each argument, as in :func:`wengert.jvp`.  The first unit vector, if not given.
+        Seeds of forward mode: one tangent for each argument, as in :func:`wengert.jvp`.  The first unit vector, if not
+        given.
     cotangent : container, optional
-        Seeds of reverse mode, in the containers of the result, as for :func:`wengert.vjp`.  1 for a scalar result and the first unit
-        vector for others, if not given.
+        Seeds of reverse mode, in the containers of the result, as for :func:`wengert.vjp`.  1 for a scalar result and
+        the first unit vector for others, if not given.
     manual : callable, optional
-        The derivative worked out by hand, to be compared: same arguments as ``fun``; returns the gradient by each input, or for a
-        result that is an array its Jacobian in numerator layout.
+        The derivative worked out by hand, to be compared: same arguments as ``fun``; returns the gradient by each
+        input, or for a result that is an array its Jacobian in numerator layout.
     symbolic : bool
         Whether to try the symbolic road (needs SymPy).
     learning_rate : float
@@ -154,8 +161,8 @@ def explain(
     Returns
     -------
     callable
-        Same arguments as ``fun``; returns a :class:`~wengert.api.explain.report.Report`: a string, with ``to_html()``, ``to_dict()`` and
-        ``section(name)``.
+        Same arguments as ``fun``; returns a :class:`~wengert.api.explain.report.Report`: a string, with ``to_html()``,
+        ``to_dict()`` and ``section(name)``.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from .blocks import Block, Curve, Paragraph, Section, Table
 from .costs import Sweeps, measured, operations
 from .linear import Derivative
 from .numeric import STEPS, Coordinates, complex_step, complex_step_obstacle, differences, extended, weighted
-from .symbolic import Formula, NoFormula, derive, written_out
+from .symbolic import Formula, NoFormula, count_text, derive, written_out
 from .values import error_text, number, seconds, short
 
 _SECONDS: Final = 2.0
@@ -37,7 +37,9 @@ def roads(d: Derivative, sweeps: Sweeps, manual: Callable[..., Any] | None, symb
     formula, omitted = _formula(d, places) if symbolic else (None, "switched off with symbolic=False")
     if formula is not None and not np.isfinite(formula.exact).all():
         formula, omitted = None, "the formula's derivative is not a finite number here"
-    reference, about = (formula.exact, "SymPy's formula, evaluated to 40 digits") if formula else _reference(sweeps, places)
+    reference, about = (
+        (formula.exact, "SymPy's formula, evaluated to 40 digits") if formula else _reference(sweeps, places)
+    )
     f_ops, n = operations(sweeps.function), places.total
     rows: list[dict[str, Any]] = []
 
@@ -199,7 +201,8 @@ def _by_hand(d: Derivative, places: Coordinates, manual: Callable[..., Any] | No
     else:
         raise ArgumentError(
             explain(
-                "manual returns one derivative for each input, of shape (result's shape) + (input's shape), numerator layout.",
+                "manual returns one derivative for each input, of shape (result's shape) + (input's shape), "
+                "numerator layout.",
                 found=f"shapes {got}, inputs {wanted}, result {out}",
                 line=user_line(),
                 fix="for a scalar function of (x, y) return (df/dx, df/dy)",
@@ -226,17 +229,22 @@ def _values(row: dict[str, Any]) -> str:
 def _blocks(data: dict[str, Any]) -> list[Block]:
     swell, steps = data["swell"], data["step_sizes"]
     entries = ", ".join(data["entries"][:_SHOWN]) + (", ..." if len(data["entries"]) > _SHOWN else "")
-    part = "" if data["complete"] else f" ({len(data['entries'])} of {data['total_entries']:,} entries are compared; times are scaled up)"
+    part = (
+        ""
+        if data["complete"]
+        else f" ({len(data['entries'])} of {data['total_entries']:,} entries are compared; times are scaled up)"
+    )
     blocks: list[Block] = [
         Paragraph(
-            f"The gradient by {entries}{part}. Errors are relative to the largest entry and measured against {data['reference']}."
+            f"The gradient by {entries}{part}. Errors are relative to the largest entry and measured against "
+            f"{data['reference']}."
         ),
         Table(
             ("road", "method", "value", "error", "time", "operations", "remark"),
             [
                 (
                     r["road"], r["method"], _values(r),
-                    error_text(r["error"]) if not isinstance(r["error"], str) else r["error"],
+                    error_text(r["error"]),
                     "-" if r["seconds"] is None else seconds(r["seconds"]),
                     "-" if r["operations"] is None else f"{r['operations']:,}", r["remark"],
                 )
@@ -246,35 +254,47 @@ def _blocks(data: dict[str, Any]) -> list[Block]:
         ),
     ]  # fmt: skip
     text = (
-        f"Expression swell: the graph of the function has {swell['graph_operations']:,} operations; written out as a formula, where nothing "
-        f"can be shared, it has {swell['formula_operations']:,}."
+        f"Expression swell: the graph of the function has {swell['graph_operations']:,} operations; written out as a "
+        f"formula, where nothing "
+        f"can be shared, it has {count_text(swell['formula_operations'])}."
     )
     if swell["gradient_formulas"] is not None:
         text += (
-            f" SymPy's derivatives have {swell['gradient_formula_operations']:,}, the reverse sweep, function included, has "
+            f" SymPy's derivatives have {swell['gradient_formula_operations']:,}, the reverse sweep, function "
+            f"included, has "
             f"{swell['reverse_operations']:,}."
         )
     blocks.append(Paragraph(text))
     if swell["formula"] is not None:
         formulas = [("the function", swell["formula"])]
-        formulas += [(f"d / d {e}", g) for e, g in zip(data["entries"], swell["gradient_formulas"], strict=True)][:_SHOWN]
+        formulas += [(f"d / d {e}", g) for e, g in zip(data["entries"], swell["gradient_formulas"], strict=True)][
+            :_SHOWN
+        ]
         blocks.append(Table(("formula of", "is"), [(a, b if len(b) <= 160 else b[:157] + "...") for a, b in formulas]))
     complex_error = steps["complex_step_error"]
     blocks += [
         Paragraph(
-            "The error of differences over the step size h: with a large h the function's curvature is left out (truncation error, "
-            "proportional to h for forward and to h**2 for central differences); with a small h the digits cancel (rounding error, "
-            "proportional to 1/h). No step is right for both. The complex step subtracts nothing and may be as small as one likes."
+            "The error of differences over the step size h: with a large h the function's curvature is left out "
+            "(truncation error, "
+            "proportional to h for forward and to h**2 for central differences); with a small h the digits cancel "
+            "(rounding error, "
+            "proportional to 1/h). No step is right for both. The complex step subtracts nothing and may be as small "
+            "as one likes."
         ),
         Table(
             ("step h", "forward differences", "central differences"),
             [
-                (f"{h:.0e}", *(e if isinstance(e, str) else error_text(e) for e in pair))
+                (f"{h:.0e}", *map(error_text, pair))
                 for h, *pair in zip(
                     steps["steps"], steps["forward_difference_errors"], steps["central_difference_errors"], strict=True
                 )
             ],
-            title="Error over step size" + ("" if complex_error is None else f" (complex step: {complex_error if isinstance(complex_error, str) else error_text(complex_error)})"),
+            title="Error over step size"
+            + (
+                ""
+                if complex_error is None
+                else f" (complex step: {error_text(complex_error)})"
+            ),
             numbers=frozenset({0, 1, 2}),
         ),
         Curve(

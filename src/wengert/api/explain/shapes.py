@@ -55,9 +55,12 @@ def shapes(d: Derivative) -> Section:
             entries.append(entry)
     blocks: list[Block] = [
         Paragraph(
-            "Numerator layout puts the axes of the result first: entry [i, j] is the derivative of result i by input j. Wengert's jacobian "
-            "gives it. Denominator layout puts the axes of the input first; it is the transpose, and a gradient in it has the shape of "
-            "its input, as wg.grad gives it. Tensors are no special case: flatten result and input to vectors of m and n entries "
+            "Numerator layout puts the axes of the result first: entry [i, j] is the derivative of result i by input "
+            "j. Wengert's jacobian "
+            "gives it. Denominator layout puts the axes of the input first; it is the transpose, and a gradient in "
+            "it has the shape of "
+            "its input, as wg.grad gives it. Tensors are no special case: flatten result and input to vectors of m "
+            "and n entries "
             "(in C order), and the derivative is an m x n matrix; reshape it and the tensor is back."
         ),
         Table(
@@ -91,7 +94,9 @@ def block(d: Derivative, output: int, argument: int) -> Any:
     wanted = Graph(linear.avals, linear.inputs, tuple(d.program), linear.outputs)
     matrix = np.zeros((out.size, of.size), np.result_type(out.dtype, of.dtype))
     t = d.parts.values.get(d.expanded.outputs[output])
-    for j in range(of.size if t is not None else 0):
+    if t is None:
+        return matrix
+    for j in range(of.size):
         seeds = [np.zeros(v.shape, v.dtype) for v in subject.direction]
         seeds[argument].flat[j] = 1
         matrix[:, j] = np.ravel(evaluate(wanted, [*d.residuals, *seeds])[t])

@@ -17,7 +17,7 @@ def structure(subject: Subject) -> Section:
     graph, names, lines = subject.graph, subject.names, Lines()
     constants = dict(graph.constants)
     roles = {**dict(zip(graph.inputs, subject.roles, strict=False)), **dict.fromkeys(constants, "constant")}
-    inputs = [
+    inputs: list[dict[str, Any]] = [
         {
             "number": i,
             "name": names[i],
@@ -30,7 +30,7 @@ def structure(subject: Subject) -> Section:
         for i, active in zip(graph.inputs, subject.active, strict=True)
     ]
     kind = "loss" if subject.scalar else "output"
-    outputs = [
+    outputs: list[dict[str, Any]] = [
         {"number": i, "name": name, "role": kind, "value": summary(subject.values[i])}
         for name, i in zip(subject.output_names, graph.outputs, strict=True)
     ]
@@ -60,8 +60,10 @@ def structure(subject: Subject) -> Section:
     heads = ("step", "level", "value", "equation", "reads", "shape")
     blocks: list[Block] = [
         Paragraph(
-            f"{len(inputs)} inputs, {len(order)} equations, {len(edges)} directed edges. There is no directed cycle: the library's verifier has "
-            f"checked that every equation reads only values made before it. Independent undirected cycles: {cycles}. Those are fine: "
+            f"{len(inputs)} inputs, {len(order)} equations, {len(edges)} directed edges. There is no directed cycle: "
+            f"the library's verifier has "
+            f"checked that every equation reads only values made before it. Independent undirected cycles: {cycles}. "
+            f"Those are fine: "
             "they are the places where paths part and meet again."
         ),
         Code(text(graph) if len(order) <= MOST_ROWS else f"{graph!r}; print(wg.trace(f)(...)) shows all of it"),

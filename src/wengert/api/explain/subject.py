@@ -188,7 +188,7 @@ def _unit(of: Any) -> Any:
 
 
 def _direction(call: Call, direction: Any) -> list[Any]:
-    """Return one tangent for each active leaf: the given ones, or the first unit vector (the Jacobian's first column)."""
+    """Return one tangent for each active leaf: the given ones, or the first unit vector (a column of the Jacobian)."""
     if direction is None:
         made = []
         seeded = False

@@ -1,4 +1,4 @@
-"""Two drawings in SVG: curves with logarithmic axes, and a small graph with the value and the gradient on every edge."""
+"""Drawings in SVG: curves with logarithmic axes, and a small graph with the value and the gradient of each node."""
 
 from __future__ import annotations
 
@@ -41,9 +41,13 @@ def curve(data: Curve) -> str:
         parts.append(_label(x - 8, y + 4, f"1e{k}", "end"))
     parts.append(_label((_W + _LEFT) / 2, _H - 8, data.x_label, "middle"))
     for n, (name, values) in enumerate(data.series):
-        points = " ".join(f"{px:.1f},{py:.1f}" for x, v in zip(xs, values, strict=True) if v for px, py in [at(x, math.log10(v))])
+        points = " ".join(
+            f"{px:.1f},{py:.1f}" for x, v in zip(xs, values, strict=True) if v for px, py in [at(x, math.log10(v))]
+        )
         colour, dash = _COLOURS[n % 3], _DASHES[n % 3]
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>')
+        parts.append(
+            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>'
+        )
         parts.append(f'<line x1="{_LEFT + 20}" x2="{_LEFT + 50}" y1="{_TOP + 14 + 18 * n}" y2="{_TOP + 14 + 18 * n}" '
                      f'stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>')  # fmt: skip
         parts.append(_label(_LEFT + 58, _TOP + 18 + 18 * n, name, "start"))
@@ -58,7 +62,7 @@ def _label(x: float, y: float, text: str, anchor: str, colour: str = "currentCol
 
 
 def graph_picture(d: Derivative) -> str:
-    """Draw a small graph in layers, with each value above and each adjoint below its node; nothing for a large graph."""
+    """Draw a small graph in layers, each value above and each adjoint below its node; a large graph gives nothing."""
     graph, names = d.subject.graph, d.subject.names
     if not 0 < len(graph.equations) <= MOST_EQUATIONS:
         return ""
@@ -95,12 +99,16 @@ def graph_picture(d: Derivative) -> str:
                 x0, y0, w = place[i]
                 bend = (x1 - x0 - w) / 2
                 parts.append(
-                    f'<path d="M {x0 + w:.1f} {y0:.1f} C {x0 + w + bend:.1f} {y0:.1f} {x1 - bend:.1f} {y1:.1f} {x1:.1f} {y1:.1f}" '
+                    f'<path d="M {x0 + w:.1f} {y0:.1f} C {x0 + w + bend:.1f} {y0:.1f} '
+                    f'{x1 - bend:.1f} {y1:.1f} {x1:.1f} {y1:.1f}" '
                     'fill="none" stroke="#8490a5" stroke-width="1.5"/>'
                 )
     for i, (x, y, w) in place.items():
         shape = 'rx="14"' if level[i] else 'rx="2"'
-        parts.append(f'<rect x="{x:.1f}" y="{y - 14:.1f}" width="{w:.1f}" height="28" {shape} fill="none" stroke="currentColor"/>')
+        parts.append(
+            f'<rect x="{x:.1f}" y="{y - 14:.1f}" width="{w:.1f}" height="28" {shape} fill="none" '
+            'stroke="currentColor"/>'
+        )
         text = label[i] if len(label[i]) <= 40 else label[i][:37] + "..."
         parts.append(_label(x + w / 2, y + 4, text, "middle"))
         parts.append(_label(x + w / 2, y - 19, show(summary(d.subject.values[i])), "middle", "#15803d"))

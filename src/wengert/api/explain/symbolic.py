@@ -1,7 +1,8 @@
 """The symbolic road: a graph written out as a formula, differentiated by SymPy.
 
-A formula has no names for intermediate results, so what the graph shares is written out again at each use: the expression
-swells.  How large it gets can be counted on the graph without writing it; only formulas of moderate size are handed to SymPy.
+A formula has no names for intermediate results, so what the graph shares is written out again at each use: the
+expression swells.  How large it gets can be counted on the graph without writing it; only formulas of moderate size are
+handed to SymPy.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from .numeric import Coordinates
 _MOST_OPERATIONS: Final = 2000
 _MOST_SYMBOLS: Final = 24
 _DIGITS: Final = 40
+ENDLESS: Final = 10**18
+"""Where counting stops; sharing can make formulas exponentially large."""
 _MOVING: Final = frozenset(
     "broadcast reshape transpose rev slice slice_add slice_set gather gather_add gather_set concatenate pad reduce_sum "
     "reduce_prod dot copy".split()
@@ -60,8 +63,13 @@ class Formula:
     seconds: float
 
 
+def count_text(count: int) -> str:
+    """Return a count as text; of a huge one only how huge it is."""
+    return f"{count:,}" if count < ENDLESS else "more than 10**18"
+
+
 def written_out(graph: Graph) -> int:
-    """Count the operations of the outputs as formulas in which nothing is shared."""
+    """Count the operations of the outputs as formulas in which nothing is shared, up to ``ENDLESS``."""
     each = dict.fromkeys(graph.inputs, 0)  # operations in the formula of one entry, at most
     for equation in graph.equations:
         inner = [each[i] for i in equation.inputs]
@@ -79,8 +87,8 @@ def written_out(graph: Graph) -> int:
             count = max(inner, default=0)
         else:
             count = sum(inner) + 1
-        each.update(dict.fromkeys(equation.outputs, count))
-    return sum(each[i] * graph.avals[i].size for i in graph.outputs)
+        each.update(dict.fromkeys(equation.outputs, min(count, ENDLESS)))
+    return min(sum(each[i] * graph.avals[i].size for i in graph.outputs), ENDLESS)
 
 
 def derive(d: Derivative, places: Coordinates) -> Formula:
@@ -93,21 +101,21 @@ def derive(d: Derivative, places: Coordinates) -> Formula:
     MissingExtraError
         If SymPy is not installed.
     """
+    subject = d.subject
+    size = written_out(subject.graph)
+    if size > _MOST_OPERATIONS or places.total > _MOST_SYMBOLS:
+        raise NoFormula(
+            f"the formula would have {count_text(size)} operations and {places.total:,} variables; "
+            f"it is written out up to {_MOST_OPERATIONS:,} and {_MOST_SYMBOLS}"
+        )
+    if any(of.dtype.kind == "c" for of in subject.graph.avals):
+        raise NoFormula("the function computes with complex numbers")
     try:
         import sympy
     except ImportError as error:
         raise MissingExtraError(
             explain("Formulas need SymPy.", found="it is not installed", fix="pip install 'wengert[symbolic]'")
         ) from error
-    subject = d.subject
-    size = written_out(subject.graph)
-    if size > _MOST_OPERATIONS or places.total > _MOST_SYMBOLS:
-        raise NoFormula(
-            f"the formula would have {size:,} operations and {places.total:,} variables; it is written out up to "
-            f"{_MOST_OPERATIONS:,} and {_MOST_SYMBOLS}"
-        )
-    if any(of.dtype.kind == "c" for of in subject.graph.avals):
-        raise NoFormula("the function computes with complex numbers")
     start = time.perf_counter()
     symbols, values = _symbols(sympy, d)
     outs = _formulas(sympy, d, dict(zip(subject.active_inputs, symbols, strict=True)))
@@ -210,9 +218,10 @@ def _formulas(sympy: Any, d: Derivative, symbols: dict[int, Any]) -> list[Any]:
         return array
 
     for equation in subject.graph.equations:
-        if not any(i in env for i in equation.inputs) or all(i not in d.parts.values for i in equation.outputs):
-            if equation.primitive.name not in _RELATIONS or not any(i in env for i in equation.inputs):
-                continue
+        symbolic = any(i in env for i in equation.inputs)
+        moves = any(i in d.parts.values for i in equation.outputs) or equation.primitive.name in _RELATIONS
+        if not (symbolic and moves):
+            continue
         out = _apply(equation, table, entries, subject.values)
         env[equation.outputs[0]] = _array(out)
     return [entries(i) for i in subject.graph.outputs]
@@ -225,8 +234,10 @@ def _apply(equation: Equation, table: dict[str, Any], entries: Callable[[int], A
     record, params = equation.primitive, dict(equation.params)
     if record.name in _MOVING:
         # Index arrays stay numbers; everything else that is joined with formulas becomes a formula.
-        args = [values[i] if record.name.startswith("gather") and np.asarray(values[i]).dtype.kind in "iu" else entries(i)
-                for i in equation.inputs]  # fmt: skip
+        indexed = record.name.startswith("gather")
+        args = [
+            values[i] if indexed and np.asarray(values[i]).dtype.kind in "iu" else entries(i) for i in equation.inputs
+        ]
         return record.evaluate(*args, **params)
     function = table.get(record.name)
     if function is None:

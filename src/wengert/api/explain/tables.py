@@ -30,20 +30,25 @@ def forward_table(d: Derivative, formulas: Formulas) -> Section:
         line = lines.of(equation.source)
         for i in equation.outputs:
             text = formula(equation, subject.names)
-            rows.append(_row(len(rows), line, subject.names[i], text, subject.values[i], formulas.tangent(i), d.tangent(i)))
-    direction = [
+            rows.append(
+                _row(len(rows), line, subject.names[i], text, subject.values[i], formulas.tangent(i), d.tangent(i))
+            )
+    direction: list[dict[str, Any]] = [
         {"input": subject.names[i], "tangent": summary(t)}
         for i, t in zip(subject.active_inputs, subject.direction, strict=True)
     ]
-    results = [
+    results: list[dict[str, Any]] = [
         {"output": name, "value": summary(subject.values[i]), "tangent": summary(d.tangent(i))}
         for name, i in zip(subject.output_names, graph.outputs, strict=True)
     ]
     seeds = ", ".join(f"{item['input']}_dot = {show(item['tangent'])}" for item in direction)
-    default = " (the first unit vector, which gives the first column of the Jacobian; choose another with direction=...)"
+    default = (
+        " (the first unit vector, which gives the first column of the Jacobian; choose another with direction=...)"
+    )
     blocks: list[Block] = [
         Paragraph(
-            f"Forward mode runs the program once and carries along with every value v its tangent v_dot, the derivative in the "
+            f"Forward mode runs the program once and carries along with every value v its tangent v_dot, the "
+            f"derivative in the "
             f"direction chosen: {seeds}{default if subject.default_direction else ''}."
         ),
         Table(
@@ -64,7 +69,10 @@ def forward_table(d: Derivative, formulas: Formulas) -> Section:
         ),
         Paragraph(
             "Result: "
-            + "; ".join(f"{r['output']} = {show(r['value'])}, derivative along the direction {show(r['tangent'])}" for r in results)
+            + "; ".join(
+                f"{r['output']} = {show(r['value'])}, derivative along the direction {show(r['tangent'])}"
+                for r in results
+            )
             + "."
         ),
     ]
@@ -96,7 +104,10 @@ def _elided(rows: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], str]]:
         if left_out > 0 and MOST_ROWS // 2 <= k < MOST_ROWS // 2 + left_out:
             if k == MOST_ROWS // 2:
                 blank = {key: None if key in ("value", "tangent", "adjoint") else "" for key in row}
-                yield {**blank, "step": "...", "equation": f"{left_out} steps are left out here; to_dict() has them"}, ""
+                yield (
+                    {**blank, "step": "...", "equation": f"{left_out} steps are left out here; to_dict() has them"},
+                    "",
+                )
             continue
         line = row.get("line")
         yield row, f"{line}: {row['source']}" if line and (line, row["source"]) != before else ""
@@ -104,7 +115,7 @@ def _elided(rows: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 def reverse_table(d: Derivative, formulas: Formulas) -> Section:
-    """The forward sweep's values, then adjoints in the opposite order, with what each equation hands to its operands."""
+    """The forward sweep's values, and in the opposite order adjoints, with what each equation hands to its operands."""
     subject, graph, lines = d.subject, d.subject.graph, Lines()
     copies = {(use.reader, use.position): use.copy for use in d.uses}
     rows: list[dict[str, Any]] = []
@@ -127,12 +138,19 @@ def reverse_table(d: Derivative, formulas: Formulas) -> Section:
             rows.append(
                 _back_row(subject.names[i], line, subject.names[i], text, subject.values[i], d.cotangent(i), sent)
             )
-    gradients = []
+    gradients: list[dict[str, Any]] = []
     for i in subject.active_inputs:
-        gradients.append({"input": subject.names[i], "value": summary(subject.values[i]), "gradient": summary(d.cotangent(i))})
-    what = "the result is a scalar, so its adjoint starts at 1" if subject.scalar else (
-        "the result is not one scalar, so the sweep starts from a cotangent: the first unit vector, which gives the first row of the "
-        "Jacobian, unless cotangent=... gives another"
+        gradients.append(
+            {"input": subject.names[i], "value": summary(subject.values[i]), "gradient": summary(d.cotangent(i))}
+        )
+    what = (
+        "the result is a scalar, so its adjoint starts at 1"
+        if subject.scalar
+        else (
+            "the result is not one scalar, so the sweep starts from a cotangent: the first unit vector, which gives "
+            "the first row of the "
+            "Jacobian, unless cotangent=... gives another"
+        )
     )
     table_rows = []
     for row, where in _elided(rows):
@@ -141,8 +159,10 @@ def reverse_table(d: Derivative, formulas: Formulas) -> Section:
         table_rows.append((where, row["equation"], show(row["value"]), show(row["adjoint"]), sends, numbers))
     blocks: list[Block] = [
         Paragraph(
-            "Reverse mode first runs the program forwards and keeps the values that derivatives need; then it runs backwards and hands the "
-            f"adjoint v_bar of each value on to what the value was made from ({what}). The transposed program does this."
+            "Reverse mode first runs the program forwards and keeps the values that derivatives need; then it runs "
+            "backwards and hands the "
+            f"adjoint v_bar of each value on to what the value was made from ({what}). The transposed program does "
+            f"this."
         ),
         Table(("line", "equation, last first", "value", "adjoint", "hands on", "contribution"), table_rows),
         Table(
@@ -154,7 +174,9 @@ def reverse_table(d: Derivative, formulas: Formulas) -> Section:
     return Section("reverse", "Reverse mode, step by step", blocks, {"rows": rows, "gradients": gradients})
 
 
-def _contribution(d: Derivative, formulas: Formulas, maker: int, operand: int, used: int, text: str = "") -> dict[str, Any]:
+def _contribution(
+    d: Derivative, formulas: Formulas, maker: int, operand: int, used: int, text: str = ""
+) -> dict[str, Any]:
     """Describe what an equation hands to one of its operands."""
     return {
         "to": d.subject.names[operand],
@@ -203,7 +225,8 @@ def branch_sums(d: Derivative, formulas: Formulas) -> Section:
         rows.append(("", "sum", show(entry["sum"])))
     blocks = [
         Paragraph(
-            "A value that is used several times influences the result in several ways. To use it several times is to copy it, and the "
+            "A value that is used several times influences the result in several ways. To use it several times is to "
+            "copy it, and the "
             "transpose of copying is adding: the contributions of all uses add up."
         ),
         Table(("value", "used in", "contribution to its adjoint"), rows),

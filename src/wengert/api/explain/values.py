@@ -66,8 +66,8 @@ def show(data: dict[str, Any] | None) -> str:
     """Return what :func:`summary` gave as one short line."""
     if data is None:
         return "-"
+    flat = list(_flat(data["value"])) if "value" in data else []
     if "value" in data:
-        flat = list(_flat(data["value"]))
         if not data["shape"]:
             return short(flat[0])
         if len(flat) <= _SHOWN:
@@ -122,8 +122,10 @@ def seconds(time: float) -> str:
     return f"{time / 1e-9:.3g} ns"
 
 
-def error_text(error: float | None) -> str:
+def error_text(error: float | str | None) -> str:
     """Return an error as text; exact agreement is said in words."""
     if error is None:
         return "-"
+    if isinstance(error, str):  # nan or infinite
+        return error
     return "exact" if error == 0 else f"{error:.1e}"

@@ -1,0 +1,34 @@
+"""The functions of the lecture, to try the commands on.
+
+    wengert explain examples/lecture.py:f --at 2 3 --manual df
+    wengert explain examples/lecture.py:simple --at 1 2 0
+    wengert trace examples/lecture.py:network --at '[0.5, -1]' 1 '{"w": [[0.3, -0.2], [0.1, 0.4]], "v": [1, -1]}'
+"""
+
+import numpy as np
+
+
+def f(x1, x2):
+    return np.sin(x1) + x1 * x2
+
+
+def df(x1, x2):
+    """Return the derivatives of ``f``, worked out by hand."""
+    return np.cos(x1) + x2, x1
+
+
+def simple(x, y, z):
+    s = x + y
+    m = np.maximum(y, z)
+    return s * m
+
+
+def network(x, target, p):
+    hidden = np.maximum(x @ p["w"], 0)
+    return (hidden @ p["v"] - target) ** 2
+
+
+def logistic_map(x, steps=6):
+    for _ in range(steps):
+        x = 4 * x * (1 - x)
+    return x
