@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import Lock
 from typing import Any, Final
 
@@ -15,6 +17,21 @@ from .interpreter import Program
 _SECONDS_PER_EQUATION: Final = 2e-4
 _SMALL: Final = 300
 """Equations up to which compiling costs little more than the first runs did."""
+_AT_ONCE: Final[ContextVar[bool]] = ContextVar("compile_at_once", default=False)
+
+
+@contextmanager
+def compile_at_once() -> Iterator[None]:
+    """Compile graphs when they are first run.
+
+    Interpreted and compiled results differ in their last bits.  Where runs are to be equal bit for bit whatever ran
+    before them in the process, as when a training run is resumed, there must be one way of running only.
+    """
+    before = _AT_ONCE.set(True)
+    try:
+        yield
+    finally:
+        _AT_ONCE.reset(before)
 
 
 class Tiered:
@@ -45,7 +62,7 @@ class Tiered:
         if native is not None:
             return native(args)
         n = len(self.graph.equations)
-        if self._spent > (0.0 if n <= _SMALL else n * _SECONDS_PER_EQUATION):
+        if self._spent > (0.0 if n <= _SMALL else n * _SECONDS_PER_EQUATION) or _AT_ONCE.get():
             return self.compiled()(args)
         start = time.perf_counter()
         outs = self.interpreted()(args)
