@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 check_grads = _api.check_grads
 custom_jvp = _api.custom_jvp
 custom_vjp = _api.custom_vjp
+explain = _api.explain
 grad = _api.grad
 hessian = _api.hessian
 hvp = _api.hvp
@@ -31,6 +32,7 @@ __all__ = [
     "custom_jvp",
     "custom_vjp",
     "check_grads",
+    "explain",
     "grad",
     "hessian",
     "hvp",

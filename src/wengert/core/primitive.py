@@ -87,6 +87,13 @@ class Primitive:
     elementwise : bool
         True where operands and output have one shape and entry i of the output reads entries i only; NumPy's own broadcasting
         may then stand in for explicit broadcasts when it runs.
+    split : callable(primals, tangents, outputs, **params) -> a pair (e, s) for each output, optional
+        For decompositions: directions in which repeated eigenvalues part, and the part of the tangent that then grows
+        without bound; see ``transforms.forward``.
+    push : callable(primals, tangents, outputs, **params) -> outputs, tangents, optional
+        ``jvp`` for an operation of several outputs whose derivative computes them in another way.
+    remember : bool
+        False where ``infer`` is not worth remembering: parameters that hold graphs and the user's functions would be kept alive.
     """
 
     name: str
@@ -107,6 +114,9 @@ class Primitive:
     commutes: bool = False
     elementwise: bool = False
     flops: Rule | None = None
+    push: Rule | None = None
+    remember: bool = True
+    split: Rule | None = None
     inferred: dict[Any, tuple[Aval, ...]] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:

@@ -107,13 +107,16 @@ def _has_nan(value: Any) -> bool:
 
 
 def _constants(graph: Graph, template: list[Any]) -> set[int]:
-    """Compute the ``full`` equations; as read-only views with stride 0 they need no memory."""
+    """Compute the ``full`` and ``literal`` equations; as read-only views with stride 0 they need no memory."""
     found = set()
     for equation in graph.equations:
         if equation.primitive.name == "full":
             params = dict(equation.params)
             one = params["dtype"].type(params["value"])
             template[equation.outputs[0]] = one if not params["shape"] else np.broadcast_to(one, params["shape"])
+            found.add(equation.outputs[0])
+        elif equation.primitive.name == "literal":
+            template[equation.outputs[0]] = dict(equation.params)["value"].array
             found.add(equation.outputs[0])
     return found
 
@@ -137,7 +140,7 @@ def _steps(graph: Graph, smaller: dict[int, int], constants: set[int], optimisti
     groups = _Groups(graph, equations, substituted, constants)
     steps: list[tuple[Any, ...]] = []
     for k, equation in enumerate(equations):
-        if equation.primitive.name == "full":
+        if equation.primitive.name in ("full", "literal"):
             continue
         ins = substituted[k]
         record = equation.primitive

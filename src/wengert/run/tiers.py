@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any, Final
 
 from ..core.graph import Graph
+from ..transforms.expand import expand
 from . import llvm
 from .interpreter import Program
 
@@ -50,7 +51,7 @@ class Tiered:
     __slots__ = ("_interpreted", "_lock", "_native", "_spent", "graph")
 
     def __init__(self, graph: Graph, eager: bool = False) -> None:
-        self.graph = graph
+        self.graph = expand(graph)
         self._interpreted: Program | None = None
         self._native: Callable[[Sequence[Any]], list[Any]] | None = None
         self._spent = float("inf") if eager else 0.0

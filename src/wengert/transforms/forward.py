@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.aval import Aval, aval
 from ..core.builder import Builder
-from ..core.graph import Graph
+from ..core.graph import Equation, Graph
 
 
 def tangent_aval(of: Aval) -> Aval:
@@ -32,6 +32,7 @@ def push(
     """
     env: list[Any] = [None] * len(graph.avals)
     dot: list[Any] = [None] * len(graph.avals)
+    splits: dict[int, tuple[Any, Any]] = {}
     for i, primal, tangent in zip(graph.inputs, primals, tangents, strict=True):
         env[i], dot[i] = primal, tangent
     outer = builder.place
@@ -42,18 +43,75 @@ def push(
         out = builder.apply(record, ins, equation.params)
         moving = [dot[i] for i in equation.inputs]
         active = any(t is not None for t in moving)
+        if splits and not splits.keys().isdisjoint(equation.inputs):
+            _push_split(graph, equation, builder, env, dot, splits, out)
+            continue
+        if active and record.split is not None:
+            found = record.split(ins, moving, out, **dict(equation.params))
+            splits.update({i: pair for i, pair in zip(equation.outputs, found, strict=True) if pair != (None, None)})
         if record.multiple:
-            for i, value in zip(equation.outputs, out, strict=True):
-                env[i] = value
-            if active:
-                for i, t in zip(equation.outputs, record.jvp(ins, moving, out, **dict(equation.params)), strict=True):
-                    dot[i] = t
+            ts: Any = (None,) * len(out)
+            if active and record.push is not None:
+                out, ts = record.push(ins, moving, out, **dict(equation.params))
+            elif active:
+                ts = record.jvp(ins, moving, out, **dict(equation.params))
+            for i, value, t in zip(equation.outputs, out, ts, strict=True):
+                env[i], dot[i] = value, t
         else:
             env[equation.outputs[0]] = out
             if active:
                 dot[equation.outputs[0]] = record.jvp(ins, moving, out, **dict(equation.params))
     builder.place = outer
     return env, dot
+
+
+def _push_split(
+    graph: Graph, equation: Equation, builder: Builder, env: list[Any], dot: list[Any], splits: dict[int, Any], out: Any
+) -> None:
+    """Push through an equation that reads something computed from repeated eigenvalues or singular values.
+
+    Such a decomposition is taken as the limit, for h -> 0, of one whose repeated values are h apart.  ``splits`` holds, for values
+    that depend on it, the pair (e, s): the value is x + h e, and its tangent s / h + t.  An equation with the derivative J(x)
+    makes of this the value f(x) + h J e, and the tangent J s / h + (J t + (dJ/dx e) s).  Where the result does not depend on the choice
+    of a basis, J s comes out as zero and the rest is the derivative.
+    """
+    ins = equation.inputs
+    directions = [splits.get(i, (None, None))[0] for i in ins]
+    singular = [splits.get(i, (None, None))[1] for i in ins]
+    regular = [dot[i] for i in ins]
+    moving = [s is not None or t is not None for s, t in zip(singular, regular, strict=True)]
+    one = Graph(graph.avals, tuple(dict.fromkeys(ins)), (equation,), equation.outputs)
+    by = {i: k for k, i in enumerate(ins)}
+    order = [by[i] for i in one.inputs]
+    primals = [env[ins[k]] for k in order]
+    n = len(equation.outputs)
+    if any(s is not None for s in singular):
+        pushed = forward(one, [moving[k] for k in order])
+        given = [k for k in order if moving[k]]
+        seeds = [instantiate(builder, singular[k], graph.avals[ins[k]]) for k in given]
+        values, tangents = push(
+            pushed,
+            builder,
+            [*primals, *seeds],
+            [*[directions[k] for k in order], *[regular[k] for k in given]],
+        )
+        results, firsts, ends = pushed.outputs[:n], pushed.outputs[n:], pushed.outputs
+        e_out = [tangents[i] for i in results]
+        s_out: list[Any] = [values[i] for i in firsts]
+        t_out = [tangents[i] for i in ends[n:]]
+        env_out = [values[i] for i in results]
+    else:
+        values, tangents = push(one, builder, primals, [directions[k] for k in order])
+        e_out, env_out = [tangents[i] for i in one.outputs], [values[i] for i in one.outputs]
+        s_out = [None] * n
+        t_out = [None] * n
+        if any(moving):
+            _, tangents = push(one, builder, primals, [regular[k] for k in order])
+            t_out = [tangents[i] for i in one.outputs]
+    for i, value, e, s, t in zip(equation.outputs, env_out, e_out, s_out, t_out, strict=True):
+        env[i], dot[i] = value, t
+        if e is not None or s is not None:
+            splits[i] = (e, s)
 
 
 def forward(graph: Graph, active: Sequence[bool]) -> Graph:

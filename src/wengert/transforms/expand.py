@@ -1,0 +1,44 @@
+"""Expand: calls of sub-graphs are replaced by what they call.
+
+Derivatives have to see ``custom_call`` as one equation; running it is faster without, because its equations can then
+be shared and fused with those around it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..core.builder import Builder
+from ..core.graph import Graph
+
+CALLS: Final = frozenset({"custom_call", "custom_pullback"})
+
+
+def expand(graph: Graph) -> Graph:
+    """Return a graph with the same outputs and no calls; the graph itself where it has none."""
+    if all(equation.primitive.name not in CALLS for equation in graph.equations):
+        return graph
+    builder = Builder(reuse=True)
+    inputs = [builder.input(of) for of in graph.in_avals]
+    return builder.build(_record(graph, builder, inputs), graph.names)
+
+
+def _record(graph: Graph, builder: Builder, args: list[Any]) -> list[Any]:
+    env: list[Any] = [None] * len(graph.avals)
+    for i, arg in zip(graph.inputs, args, strict=True):
+        env[i] = arg
+    for equation in graph.equations:
+        ins = [env[i] for i in equation.inputs]
+        record, params = equation.primitive, dict(equation.params)
+        if record.name == "custom_call":
+            outs = _record(params["graph"], builder, ins)
+        elif record.name == "custom_pullback":
+            outs = _record(params["rule"].forward(params["active"]), builder, ins)
+        else:
+            builder.place = equation.source
+            made = builder.apply(record, ins, equation.params)
+            outs = list(made) if record.multiple else [made]
+        for i, out in zip(equation.outputs, outs, strict=True):
+            env[i] = out
+    builder.place = None
+    return [env[i] for i in graph.outputs]
