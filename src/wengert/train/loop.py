@@ -15,6 +15,7 @@ from ..api import value_and_grad
 from ..core.source import user_line
 from ..core.tree import flatten, tree_map
 from ..errors import ArgumentError, CheckpointError, explain
+from ..run.tiers import compile_at_once
 from .batches import Batches
 from .checkpoint import load_checkpoint, save_checkpoint
 from .clipping import clip_by_global_norm
@@ -171,7 +172,7 @@ def fit(
             save_checkpoint(checkpoint, _content(state, run))
 
     gradient_of = value_and_grad(loss, has_aux=has_aux)
-    with make_progress(progress, epochs, len(batches)) as show:
+    with make_progress(progress, epochs, len(batches)) as show, compile_at_once():
         while state.epoch < epochs and not state.stopped:
             start = time.perf_counter() - state.seconds
             for batch in batches.epoch(state.epoch, state.batch):

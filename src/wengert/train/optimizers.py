@@ -178,7 +178,7 @@ class Adam:
             m *= self.beta1
             m += (1 - self.beta1) * g
             s *= self.beta2
-            work = g * g
+            work = np.multiply(g, g, out=np.empty_like(s))
             work *= 1 - self.beta2
             s += work
             np.sqrt(s, out=work)
