@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import numpy as np
 from llvmlite import ir
 
 from ..cache import Cache
+from . import disk
 from .blas import emit_product
 from .emit import KERNEL, POINTER, Emitter
 from .scalars import INDEX
-from .target import Library, load, optimise
+from .target import Library, object_code, optimise
 
 
 class Kernel:
@@ -21,43 +24,55 @@ class Kernel:
 
     __slots__ = ("address", "library")
 
-    def __init__(self, library: Library, name: str) -> None:
-        self.library = library
-        self.address = library[name]
+    def __init__(self, code: bytes) -> None:
+        self.library = Library(code, [_NAME])
+        self.address = self.library[_NAME]
 
 
-KERNELS = Cache(4096)
+_NAME: Final = "kernel"
+KERNELS: Final = Cache(4096)
+"""Structure -> kernel."""
 
 
 def compile_kernels(wanted: dict[Any, Any]) -> dict[Any, Kernel]:
-    """Return the kernels for structures; those that are not known yet are compiled together, in one module.
+    """Return the kernels for structures: from memory, from disk, or compiled now, several at a time.
 
     Parameters
     ----------
     wanted
         Structure -> what to emit: ``(loop, rank, inner strides, fixed)`` or ``("product", dtype)``.
     """
-    found: dict[Any, Kernel] = {}
-    missing = []
-    for key in wanted:
-        known = KERNELS.peek(key)
-        if known is None:
-            missing.append(key)
-        else:
-            found[key] = known
-    if missing:
-        module = ir.Module("wengert")
-        names = {key: f"kernel{k}" for k, key in enumerate(missing)}
-        for key in missing:
-            what = wanted[key]
-            if what[0] == "product":
-                emit_product(module, names[key], what[1])
-            else:
-                Emitter(module, names[key], *what)
-        library = load(optimise(module), list(names.values()))
-        for key in missing:
-            found[key] = KERNELS.get(key, lambda key=key: Kernel(library, names[key]))
+    found = {key: KERNELS.peek(key) for key in wanted}
+    missing = [key for key, kernel in found.items() if kernel is None]
+    if len(missing) > 1:
+        # llvmlite calls LLVM through ctypes, which lets other threads run Python meanwhile.
+        with ThreadPoolExecutor(min(len(missing), os.cpu_count() or 1)) as pool:
+            codes = list(pool.map(lambda key: object_code_of(key, wanted[key]), missing))
+    else:
+        codes = [object_code_of(key, wanted[key]) for key in missing]
+    for key, code in zip(missing, codes, strict=True):
+        found[key] = KERNELS.get(key, functools.partial(Kernel, code))
     return found
+
+
+def object_code_of(structure: Any, what: Any) -> bytes:
+    """Return the object code of a kernel."""
+    code = disk.read(structure)
+    if code is None:
+        code = object_code(optimise(emit_module(what)))
+        disk.write(structure, code)
+    return code
+
+
+def emit_module(what: Any) -> ir.Module:
+    """Return the IR of a kernel; see :func:`compile_kernels`."""
+    # A context of its own: IR types and names are kept per context, and two threads may be emitting.
+    module = ir.Module("wengert", context=ir.Context())
+    if what[0] == "product":
+        emit_product(module, _NAME, what[1])
+    else:
+        Emitter(module, _NAME, *what)
+    return module
 
 
 _DATA: Final = 16
@@ -74,10 +89,24 @@ def runner() -> tuple[Library, Any]:
     probe = np.zeros(1)
     if ctypes.c_int64.from_address(id(probe) + _DATA).value != probe.ctypes.data:
         raise RuntimeError("this NumPy lays out its array objects in a way that Wengert does not know; please report it")
-    module = ir.Module("wengert_run")
+    code = disk.read(_RUNNER)
+    if code is None:
+        code = object_code(optimise(_emit_runner()))
+        disk.write(_RUNNER, code)
+    library = Library(code, [_RUNNER])
+    prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 5)
+    return library, prototype(library[_RUNNER])
+
+
+_RUNNER: Final = "wengert_run"
+
+
+def _emit_runner() -> ir.Module:
+    """Return the IR of the runner."""
+    module = ir.Module(_RUNNER, context=ir.Context())
     pointers = POINTER.as_pointer()
     function = ir.Function(
-        module, ir.FunctionType(ir.VoidType(), [INDEX, pointers, pointers, INDEX.as_pointer(), INDEX]), "wengert_run"
+        module, ir.FunctionType(ir.VoidType(), [INDEX, pointers, pointers, INDEX.as_pointer(), INDEX]), _RUNNER
     )
     count, functions, descriptions, table, bases = function.args
     b = ir.IRBuilder(function.append_basic_block("entry"))
@@ -96,9 +125,7 @@ def runner() -> tuple[Library, Any]:
     _count(b, bases, fetch)
     _count(b, count, call)
     b.ret_void()
-    library = load(optimise(module), ["wengert_run"])
-    prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 5)
-    return library, prototype(library["wengert_run"])
+    return module
 
 
 def _count(b: ir.IRBuilder, stop: Any, step: Any) -> None:
