@@ -317,9 +317,9 @@ def loss(params, x, y, rng=None):
 print("ready", flush=True)
 state = train.fit(loss, net.init(np.random.default_rng(1)), train.Batches((x, y), 16, seed=2),
     train.AdamW(train.one_cycle(0.01, steps=EPOCHS * 16)), epochs=EPOCHS, valid=[(x, y)],
-    rng=np.random.default_rng(3), checkpoint=sys.argv[1], checkpoint_every=3, resume=True, progress=False)
+    rng=np.random.default_rng(3), checkpoint=sys.argv[1], checkpoint_every=5, resume=True, progress=False)
 print("done", flush=True)
-""".replace("EPOCHS", "60")
+""".replace("EPOCHS", "40")
 
 
 def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path: Path) -> None:
@@ -357,11 +357,12 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path: Path) -> 
     for content in (one, two):
         for row in content["history"]:
             del row["seconds"]
-    assert one["epoch"] == two["epoch"] == 60
+    assert one["epoch"] == two["epoch"] == 40
     assert one["history"] == two["history"]
+    assert one["rng"] == two["rng"]
     for a, b in zip(
-        wg.core.tree.flatten((one["params"], one["optimizer_state"], one["rng"]))[0],
-        wg.core.tree.flatten((two["params"], two["optimizer_state"], two["rng"]))[0],
+        wg.core.tree.flatten((one["params"], one["optimizer_state"]))[0],
+        wg.core.tree.flatten((two["params"], two["optimizer_state"]))[0],
         strict=True,
     ):
         assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
