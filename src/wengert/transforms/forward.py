@@ -8,6 +8,7 @@ from typing import Any
 from ..core.aval import Aval, aval
 from ..core.builder import Builder
 from ..core.graph import Equation, Graph
+from .pairs import pair_rules
 
 
 def tangent_aval(of: Aval) -> Aval:
@@ -33,6 +34,7 @@ def push(
     env: list[Any] = [None] * len(graph.avals)
     dot: list[Any] = [None] * len(graph.avals)
     splits: dict[int, tuple[Any, Any]] = {}
+    pairs = pair_rules(graph)
     for i, primal, tangent in zip(graph.inputs, primals, tangents, strict=True):
         env[i], dot[i] = primal, tangent
     outer = builder.place
@@ -60,7 +62,9 @@ def push(
         else:
             env[equation.outputs[0]] = out
             if active:
-                dot[equation.outputs[0]] = record.jvp(ins, moving, out, **dict(equation.params))
+                pair = pairs.get(equation.outputs[0])
+                params = dict(equation.params)
+                dot[equation.outputs[0]] = pair(env, dot) if pair else record.jvp(ins, moving, out, **params)
     builder.place = outer
     return env, dot
 
