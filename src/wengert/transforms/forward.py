@@ -34,7 +34,7 @@ def push(
     env: list[Any] = [None] * len(graph.avals)
     dot: list[Any] = [None] * len(graph.avals)
     splits: dict[int, tuple[Any, Any]] = {}
-    pairs = pair_rules(graph)
+    rules = pair_rules(graph)
     for i, primal, tangent in zip(graph.inputs, primals, tangents, strict=True):
         env[i], dot[i] = primal, tangent
     outer = builder.place
@@ -62,7 +62,7 @@ def push(
         else:
             env[equation.outputs[0]] = out
             if active:
-                pair = pairs.get(equation.outputs[0])
+                pair = rules.get(equation.outputs[0])
                 params = dict(equation.params)
                 dot[equation.outputs[0]] = pair(env, dot) if pair else record.jvp(ins, moving, out, **params)
     builder.place = outer
