@@ -46,17 +46,17 @@ def push(
         moving = [dot[i] for i in equation.inputs]
         active = any(t is not None for t in moving)
         if splits and not splits.keys().isdisjoint(equation.inputs):
-            _push_split(graph, equation, builder, env, dot, splits, out)
-            continue
-        if active and record.split is not None:
-            found = record.split(ins, moving, out, **dict(equation.params))
-            splits.update({i: pair for i, pair in zip(equation.outputs, found, strict=True) if pair != (None, None)})
-        if record.multiple:
+            _push_split(graph, equation, builder, env, dot, splits)
+        elif record.multiple:
             ts: Any = (None,) * len(out)
             if active and record.push is not None:
                 out, ts = record.push(ins, moving, out, **dict(equation.params))
             elif active:
                 ts = record.jvp(ins, moving, out, **dict(equation.params))
+                if record.split is not None:
+                    found = record.split(ins, moving, out, **dict(equation.params))
+                    pairs = zip(equation.outputs, found, strict=True)
+                    splits.update({i: (e, s) for i, (e, s) in pairs if e is not None or s is not None})
             for i, value, t in zip(equation.outputs, out, ts, strict=True):
                 env[i], dot[i] = value, t
         else:
@@ -70,49 +70,37 @@ def push(
 
 
 def _push_split(
-    graph: Graph, equation: Equation, builder: Builder, env: list[Any], dot: list[Any], splits: dict[int, Any], out: Any
+    graph: Graph, equation: Equation, builder: Builder, env: list[Any], dot: list[Any], splits: dict[int, Any]
 ) -> None:
     """Push through an equation that reads something computed from repeated eigenvalues or singular values.
 
-    Such a decomposition is taken as the limit, for h -> 0, of one whose repeated values are h apart.  ``splits`` holds, for values
-    that depend on it, the pair (e, s): the value is x + h e, and its tangent s / h + t.  An equation with the derivative J(x)
-    makes of this the value f(x) + h J e, and the tangent J s / h + (J t + (dJ/dx e) s).  Where the result does not depend on the choice
-    of a basis, J s comes out as zero and the rest is the derivative.
+    Such a decomposition is taken as the limit, for h -> 0, of one whose repeated values are h apart.  ``splits`` holds, for
+    values that depend on it, the pair (e, s): the value is x + h e, and its tangent s / h + t.  An equation with the derivative
+    J(x) makes of this the value f(x) + h J e, and the tangent J s / h + (J t + (dJ/dx e) s).  Where the result does not depend
+    on the choice of a basis, J s comes out as zero and the rest is the derivative.
     """
-    ins = equation.inputs
-    directions = [splits.get(i, (None, None))[0] for i in ins]
-    singular = [splits.get(i, (None, None))[1] for i in ins]
-    regular = [dot[i] for i in ins]
-    moving = [s is not None or t is not None for s, t in zip(singular, regular, strict=True)]
-    one = Graph(graph.avals, tuple(dict.fromkeys(ins)), (equation,), equation.outputs)
-    by = {i: k for k, i in enumerate(ins)}
-    order = [by[i] for i in one.inputs]
-    primals = [env[ins[k]] for k in order]
-    n = len(equation.outputs)
-    if any(s is not None for s in singular):
-        pushed = forward(one, [moving[k] for k in order])
-        given = [k for k in order if moving[k]]
-        seeds = [instantiate(builder, singular[k], graph.avals[ins[k]]) for k in given]
-        values, tangents = push(
-            pushed,
-            builder,
-            [*primals, *seeds],
-            [*[directions[k] for k in order], *[regular[k] for k in given]],
-        )
-        results, firsts, ends = pushed.outputs[:n], pushed.outputs[n:], pushed.outputs
-        e_out = [tangents[i] for i in results]
-        s_out: list[Any] = [values[i] for i in firsts]
-        t_out = [tangents[i] for i in ends[n:]]
-        env_out = [values[i] for i in results]
+    inputs = tuple(dict.fromkeys(equation.inputs))
+    one = Graph(graph.avals, inputs, (equation,), equation.outputs)
+    primals = [env[i] for i in inputs]
+    directions, singular = zip(*[splits.get(i, (None, None)) for i in inputs], strict=True)
+    regular = [dot[i] for i in inputs]
+    if all(s is None for s in singular):
+        values, ahead = push(one, builder, primals, directions)
+        tangents = push(one, builder, primals, regular)[1]
+        made = [(values[i], ahead[i], None, tangents[i]) for i in equation.outputs]
     else:
-        values, tangents = push(one, builder, primals, [directions[k] for k in order])
-        e_out, env_out = [tangents[i] for i in one.outputs], [values[i] for i in one.outputs]
-        s_out = [None] * n
-        t_out = [None] * n
-        if any(moving):
-            _, tangents = push(one, builder, primals, [regular[k] for k in order])
-            t_out = [tangents[i] for i in one.outputs]
-    for i, value, e, s, t in zip(equation.outputs, env_out, e_out, s_out, t_out, strict=True):
+        moving = [s is not None or t is not None for s, t in zip(singular, regular, strict=True)]
+        first = forward(one, moving)
+        seeds = [instantiate(builder, s, graph.avals[i]) for i, s, on in zip(inputs, singular, moving, strict=True) if on]
+        seed_dots = [t for t, on in zip(regular, moving, strict=True) if on]
+        values, tangents = push(first, builder, [*primals, *seeds], [*directions, *seed_dots])
+        n = len(equation.outputs)
+        zero = {i for e in first.equations if e.primitive.name == "full" for i in e.outputs}
+        made = [
+            (values[i], tangents[i], None if j in zero else values[j], tangents[j])
+            for i, j in zip(first.outputs[:n], first.outputs[n:], strict=True)
+        ]
+    for i, (value, e, s, t) in zip(equation.outputs, made, strict=True):
         env[i], dot[i] = value, t
         if e is not None or s is not None:
             splits[i] = (e, s)
