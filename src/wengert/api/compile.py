@@ -28,6 +28,7 @@ from ..trace.record import Recording
 from ..trace.tracer import wrap_result
 from ..transforms.simplify import simplify
 from .call import LEAF, Call, array_like, as_tuple
+from .lowered import Lowered
 
 MAX_VARIANTS: Final = 16
 """Programs per signature, for code that branches on values, before jit falls back to recording at each call."""
@@ -161,6 +162,19 @@ class Jitted:
                 self._fast.clear()
             self._fast[signature] = variant
         return self._finish(variant, leaves, variant.native(leaves))
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """Return what is made of the function for these arguments, to look at.
+
+        Examples
+        --------
+        >>> import numpy as np, wengert as wg
+        >>> lowered = wg.jit(lambda x: np.sum(np.sin(x) * x)).lower(np.ones(4))
+        >>> lowered.steps[-1].startswith("loop 4: 1 loads; sin mul")
+        True
+        """
+        variant = self.variant(args, kwargs)
+        return Lowered(variant.recorded, variant.lowered)
 
     # -- arguments ----------------------------------------------------------------------------------------------------
 

@@ -6,10 +6,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import disk as disk
+    from . import inspect as inspect
     from .program import NativeProgram as NativeProgram
 
 
 def __getattr__(name: str) -> Any:
     if name == "NativeProgram":
         return importlib.import_module(f"{__name__}.program").NativeProgram
+    if name in ("inspect", "disk"):
+        return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
