@@ -218,7 +218,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
     >>> softmax(np.array([800.0, 800.0, -800.0]))
     array([0.5, 0.5, 0. ])
     """
-    e = np.exp(x - _largest(x, axis))
+    e = np.exp(x - largest(x, axis))
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
@@ -239,10 +239,10 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     >>> log_softmax(np.array([800.0, -800.0]))
     array([    0., -1600.])
     """
-    shifted = x - _largest(x, axis)
+    shifted = x - largest(x, axis)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
-def _largest(x: Any, axis: int) -> Any:
+def largest(x: Any, axis: int) -> Any:
     """Return what to subtract so that exp cannot overflow: a constant, as the result does not depend on it."""
     return stop_gradient(np.max(x, axis=axis, keepdims=True))

@@ -12,7 +12,7 @@ import numpy as np
 from ..core.source import user_line
 from ..core.symbol import Sym
 from ..errors import ArgumentError, DtypeError, ShapeError, explain
-from .activations import log_softmax
+from .activations import largest
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -81,10 +81,11 @@ def softmax_cross_entropy(logits: Any, labels: Any, *, reduction: Reduction = "m
                 fix="number the classes from 0",
             )
         )
-    rows = labels.size
-    log_p = np.reshape(log_softmax(logits), (rows, classes))
-    losses = -log_p[np.arange(rows), np.reshape(labels, rows)]
-    return _reduced(losses if len(shape) == 2 else np.reshape(losses, shape[:-1]), reduction)
+    # A mask and not logits[rows, labels]: sums and choices compile to one loop with what stands around them.
+    chosen = labels[..., None] == np.arange(classes)
+    shifted = logits - largest(logits, -1)
+    losses = np.log(np.sum(np.exp(shifted), axis=-1)) - np.sum(np.where(chosen, shifted, 0.0), axis=-1)
+    return _reduced(losses, reduction)
 
 
 def sigmoid_binary_cross_entropy(logits: Any, targets: Any, *, reduction: Reduction = "mean") -> Any:

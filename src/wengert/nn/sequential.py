@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -50,10 +50,12 @@ class Sequential:
                     )
                 )
         self.layers = layers
+        # Asking whether something follows a protocol is slow; it is asked once.
+        self._has_params = tuple(isinstance(layer, Layer) for layer in layers)
 
     def init(self, rng: Rng, dtype: Any = np.float64) -> Params:
         """Return first values: a list with the parameters of each layer (an empty dict for a function)."""
-        return [layer.init(rng, dtype) if isinstance(layer, Layer) else {} for layer in self.layers]
+        return [layer.init(rng, dtype) if own else {} for layer, own in self._parts()]
 
     def apply(self, params: Params, x: Any, *, train: bool = False, rng: Rng | None = None) -> Any:
         """Return the network's output.
@@ -78,9 +80,12 @@ class Sequential:
                     fix="params = net.init(rng)",
                 )
             )
-        for layer, own in zip(self.layers, params, strict=True):
-            x = layer.apply(own, x, train=train, rng=rng) if isinstance(layer, Layer) else layer(x)
+        for (layer, has_params), own in zip(self._parts(), params, strict=True):
+            x = layer.apply(own, x, train=train, rng=rng) if has_params else layer(x)
         return x
+
+    def _parts(self) -> Iterator[tuple[Any, bool]]:
+        return zip(self.layers, self._has_params, strict=True)
 
     def __repr__(self) -> str:
         inner = ", ".join(getattr(layer, "__name__", None) or repr(layer) for layer in self.layers)
