@@ -52,15 +52,21 @@ def _rough(samples: Sequence[Sample], **how: Any) -> list[Sample]:
 
 argsort = primitive(
     "argsort",
-    "the positions of the entries in ascending order; equal entries stay in their order",
-    evaluate=lambda x, axis: np.argsort(x, axis, kind="stable"),
-    infer=lambda x, axis: aval(x.shape, np.intp),
+    "the positions of the entries in ascending order; stable: equal entries stay in their order",
+    evaluate=lambda x, axis, stable: np.argsort(x, axis, kind="stable" if stable else None),
+    infer=lambda x, axis, stable: aval(x.shape, np.intp),
     jvp=zero_jvp,
     transpose=_CONSTANT,
-    batch=lambda size, args, batched, axis: argsort(args[0], axis=axis + 1),
-    samples=lambda: _rough(_samples()),
+    batch=lambda size, args, batched, axis, stable: argsort(args[0], axis=axis + 1, stable=stable),
+    samples=lambda: [*_rough(_samples(stable=True), stable=True), *_rough([], stable=False)],
     **_STOP,
 )
+
+
+def ranking(x: Any, axis: int) -> Any:
+    """Return the order that derivatives follow: of equal entries the first comes first."""
+    return argsort(x, axis=axis, stable=True)
+
 
 _ROUTER = {"label": "gradient router", "explanation": "routes each gradient back to the place that its entry came from"}
 
@@ -71,7 +77,7 @@ sort = primitive(
     infer=lambda x, axis: aval(x.shape, x.dtype),
     jvp=lambda primals, tangents, out, axis: None
     if tangents[0] is None
-    else along(tangents[0], argsort(primals[0], axis=axis), axis),
+    else along(tangents[0], ranking(primals[0], axis), axis),
     transpose=NoRule("not linear; its pushforward is a gather"),
     batch=lambda size, args, batched, axis: sort(args[0], axis=axis + 1),
     samples=lambda: [*_samples(), *_rough([])],
@@ -84,8 +90,8 @@ def _partition_jvp(primals: Any, tangents: Any, out: Any, axis: int, kth: Axes) 
     if t is None:
         return None
     # Where each entry of the output comes from: both arrays sorted are the same array.
-    rank = argsort(argsort(out, axis=axis), axis=axis)
-    return along(t, along(argsort(x, axis=axis), rank, axis), axis)
+    rank = ranking(ranking(out, axis), axis)
+    return along(t, along(ranking(x, axis), rank, axis), axis)
 
 
 partition = primitive(

@@ -12,7 +12,8 @@ from ...ops import sort as ops
 from ..dispatch import implements
 from ..tracer import is_traced
 from .arrays import array, at, cut, on_axis
-from .common import NOT_GIVEN, Axes, as_dtype, given, normalize_axes, normalize_axis, together, traced
+from .common import NOT_GIVEN, Axes, as_dtype, given, normalize_axes, normalize_axis, operand_aval, together, traced
+from .reductions import common_dtype
 
 # -- differences ------------------------------------------------------------------------------------------------------
 
@@ -204,6 +205,12 @@ def _interpolate(x: Any, xp: Any, fp: Any, left: Any, right: Any) -> Any:
 # -- evenly spaced numbers --------------------------------------------------------------------------------------------
 
 
+def _inexact_dtype(*xs: Any) -> Any:
+    """Return the common dtype of operands, at least a floating one."""
+    dtype = common_dtype([operand_aval(x if is_traced(x) or np.ndim(x) == 0 else array(x)) for x in xs])
+    return dtype if dtype.kind in "fc" else np.result_type(dtype, float)
+
+
 @implements(np.linspace)
 def linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0,
@@ -211,11 +218,11 @@ def linspace(
 ) -> Any:  # fmt: skip
     if num < 0:
         raise ValueError(f"Number of samples, {num}, must be non-negative.\n  at:    {user_line()}")
-    start, stop = (np.multiply(v, 1.0) for v in together(start, stop))
-    common = np.result_type(start.dtype, stop.dtype, float(num))
+    common = _inexact_dtype(start, stop)
+    start, stop = (as_dtype(v, common) for v in together(start, stop))
     pieces = num - 1 if endpoint else num
     shape: Axes = np.broadcast_shapes(start.shape, stop.shape)
-    steps = on_axis(np.arange(num, dtype=start.dtype if start.dtype.kind == "f" else float), 1 + len(shape), 0)
+    steps = on_axis(np.arange(num, dtype=start.real.dtype), 1 + len(shape), 0)
     delta = stop - start
     step = delta / pieces if pieces > 0 else delta * np.nan
     values = start + steps * step if pieces > 0 else start + steps * delta
@@ -244,13 +251,13 @@ def logspace(
 
 @implements(np.geomspace)
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
-    start, stop = (np.multiply(v, 1.0) for v in together(start, stop))
-    start, stop = np.broadcast_arrays(start, stop)
+    common = _inexact_dtype(start, stop)
+    start, stop = np.broadcast_arrays(*[as_dtype(v, common) for v in together(start, stop)])
     if start.dtype.kind == "c" or stop.dtype.kind == "c":
         turn = start / np.abs(start)
         ratio = [np.log10((v / turn).astype(complex)) for v in (start, stop)]
     else:
-        turn = np.where((start < 0) & (stop < 0), -1.0, 1.0).astype(start.dtype)
+        turn = np.where((start < 0) & (stop < 0), common.type(-1), common.type(1))
         ratio = [np.log10(v * turn) for v in (start, stop)]
     values = np.logspace(*ratio, num=num, endpoint=endpoint)
     if num > 0:

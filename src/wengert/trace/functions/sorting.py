@@ -41,7 +41,7 @@ def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable:
 def argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
     _no_fields(order)
     x, axis = _flat(a, axis)
-    return ops.argsort(x, axis=axis)
+    return ops.argsort(x, axis=axis, stable=bool(stable) or kind in ("stable", "mergesort"))
 
 
 def _places(kth: Any, n: int) -> Axes:
@@ -119,9 +119,8 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     n = bins.shape[0]
     # Whether the edges fall is asked of their values: another answer is another program.
     falling = n > 1 and bool(bins[0] > bins[-1])
-    if falling:
-        return n - searchsorted(bins[::-1], x, "right" if right else "left")
-    return searchsorted(bins, x, "left" if right else "right")
+    side = "left" if right else "right"
+    return n - searchsorted(bins[::-1], x, side) if falling else searchsorted(bins, x, side)
 
 
 def _data_dependent(function: Any, instead: str) -> None:

@@ -169,7 +169,7 @@ def _weighted(rows: Any, q: Any, weights: Any, shape: Axes, axis: Any, axes: Axe
     if not is_traced(w) and np.any(w < 0):
         raise ValueError(f"Weights must be non-negative.\n  at:    {user_line()}")
     w = traced(rows_first(w, axes), [rows, w])
-    order = ops.argsort(rows, axis=0)
+    order = ops.ranking(rows, 0)
     x, w = ops.along(rows, order, 0), ops.along(w, order, 0)
     share = np.cumsum(w, axis=0, dtype=float)
     share = share / share[-1]
@@ -276,7 +276,8 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, bias: Any = NOT_GIVEN, 
     c = np.cov(x, y, rowvar, dtype=dtype)
     if c.ndim == 0:
         return c / c
-    spread = np.sqrt(np.diagonal(c).real)
+    every = np.arange(c.shape[0])
+    spread = np.sqrt(c[every, every].real)
     c = c / spread[:, None] / spread[None, :]
     if c.dtype.kind == "c":
         return np.clip(c.real, -1, 1) + 1j * np.clip(c.imag, -1, 1)
