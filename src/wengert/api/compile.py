@@ -24,10 +24,10 @@ from ..run.cache import Cache, collector_paused
 from ..run.tiers import Tiered
 from ..trace.context import current
 from ..trace.rebind import rebound
-from ..trace.record import Recording
+from ..trace.record import LEAF, Recording
 from ..trace.tracer import wrap_result
 from ..transforms.simplify import simplify
-from .call import LEAF, Call, array_like, as_tuple
+from .call import Call, array_like, as_tuple
 from .lowered import Lowered
 
 MAX_VARIANTS: Final = 16

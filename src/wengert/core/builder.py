@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..errors import LeakedTracerError, explain
+from ..errors import DtypeError, LeakedTracerError, ShapeError, explain, located
 from .aval import Aval, aval_of
 from .graph import Equation, Graph, Params, prune
 from .primitive import PRIMITIVES, Primitive
@@ -127,7 +127,7 @@ class Builder:
             return self.constant(value)
         owner = value.builder
         if owner is None:
-            return self.constant(value.share())  # type: ignore[unreachable]
+            return self.constant(value.share())
         if owner is self:
             return value.id
         if owner.finished:
@@ -261,7 +261,10 @@ class Builder:
 def infer(record: Primitive, key: tuple[Any, ...]) -> tuple[Aval, ...]:
     """Run a shape rule and remember what it says."""
     params, *avals = key
-    outs = record.infer(*avals, **dict(params))
+    try:
+        outs = record.infer(*avals, **dict(params))
+    except (ShapeError, DtypeError) as error:
+        raise type(error)(located(str(error), user_line())) from None
     if not record.multiple:
         outs = (outs,)
     if record.remember:

@@ -1,4 +1,4 @@
-"""The user's own line: who called, outside of this package and of NumPy.
+"""The user's own line: who called, outside of this package, of NumPy and of SciPy.
 
 Recording stores only a code object and an instruction offset, which is cheap; the file name, line number and text are looked up
 when somebody asks to see them.
@@ -16,13 +16,14 @@ import numpy as np
 
 _HERE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _NUMPY: Final = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
-_INTERNAL: Final = (_HERE, _NUMPY)
+_SCIPY: Final = os.path.join(os.path.dirname(_NUMPY.rstrip(os.sep)), "scipy") + os.sep
+_INTERNAL: Final = (_HERE, _NUMPY, _SCIPY)
 INTERNAL_FILES: Final[dict[str, bool]] = {}
-"""File name -> whether it belongs to Wengert or NumPy, as :func:`is_internal` has found."""
+"""File name -> whether it belongs to Wengert, NumPy or SciPy, as :func:`is_internal` has found."""
 
 
 def is_internal(filename: str) -> bool:
-    """Say whether a file belongs to Wengert or to NumPy rather than to the user."""
+    """Say whether a file belongs to Wengert, NumPy or SciPy rather than to the user."""
     if len(INTERNAL_FILES) > 100_000:  # names made up by exec in a loop must not fill the memory
         INTERNAL_FILES.clear()
     return INTERNAL_FILES.setdefault(filename, filename.startswith(_INTERNAL))
@@ -61,7 +62,7 @@ class Source(NamedTuple):
 
 
 def user_source() -> Source | None:
-    """Return the innermost frame that belongs neither to Wengert nor to NumPy."""
+    """Return the innermost frame that belongs neither to Wengert nor to NumPy or SciPy."""
     frame = sys._getframe(1)
     while frame is not None:
         if not is_internal(frame.f_code.co_filename):

@@ -87,4 +87,4 @@ class Sym:
 
 def concrete(value: Any) -> Any:
     """Return the array inside a symbol that holds one (a fresh array that no traced value was written to)."""
-    return value.array if isinstance(value, Sym) else value
+    return value.array if isinstance(value, Sym) else value  # type: ignore[attr-defined]

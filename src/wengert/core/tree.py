@@ -16,7 +16,7 @@ def flatten(tree: Any) -> tuple[list[Any], Tree]:
 
     ``None`` is a container without leaves, as in JAX.
     """
-    return optree.tree_flatten(tree, namespace=NAMESPACE)  # type: ignore[return-value]
+    return optree.tree_flatten(tree, namespace=NAMESPACE)
 
 
 def unflatten(structure: Tree, leaves: Any) -> Any:
@@ -27,6 +27,12 @@ def unflatten(structure: Tree, leaves: Any) -> Any:
 def tree_map(function: Any, tree: Any, *rest: Any) -> Any:
     """Apply a function to each leaf of a container (and the leaves at the same places of further ones)."""
     return optree.tree_map(function, tree, *rest, namespace=NAMESPACE)
+
+
+def shown(structure: Tree) -> str:
+    """Return a container's structure as short text, with * for each value: ``{'a': *, 'b': (*, *)}``."""
+    text = str(structure).removeprefix("PyTreeSpec(")
+    return text.partition(", namespace=")[0] if ", namespace=" in text else text.removesuffix(")")
 
 
 def paths(tree: Any) -> list[str]:
@@ -55,8 +61,8 @@ def register_dataclass(cls: type) -> type:
     def to_children(obj: Any) -> tuple[tuple[Any, ...], None, tuple[str, ...]]:
         return tuple(getattr(obj, n) for n in names), None, tuple(names)
 
-    def from_children(_: None, children: Any) -> Any:
-        obj = object.__new__(cls)
+    def from_children(_: Any, children: Any) -> Any:
+        obj: Any = object.__new__(cls)
         for n, child in zip(names, children, strict=True):
             object.__setattr__(obj, n, child)
         return obj

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval, aval
-from ..core.primitive import NoRule, Sample, primitive
+from ..core.primitive import NoRule, Primitive, Sample, primitive
 from .family import (
     Linear,
     batch_all,
@@ -41,7 +41,7 @@ def _full_evaluate(value: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     return np.full(shape, value, dtype)
 
 
-full = primitive(
+full: Primitive = primitive(
     "full",
     "an array filled with one number",
     evaluate=_full_evaluate,
@@ -61,7 +61,7 @@ def _add_jvp(primals: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
     return total(tangents)
 
 
-add = elementwise(
+add: Primitive = elementwise(
     "add",
     "x + y",
     np.add,
@@ -84,7 +84,7 @@ def _sub_jvp(primals: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
     return neg(ty) if tx is None else sub(tx, ty)
 
 
-sub = elementwise(
+sub: Primitive = elementwise(
     "sub",
     "x - y",
     np.subtract,
@@ -98,7 +98,7 @@ sub = elementwise(
     lower="sub",
 )
 
-neg = elementwise(
+neg: Primitive = elementwise(
     "neg",
     "-x",
     np.negative,
@@ -114,7 +114,7 @@ neg = elementwise(
 
 # -- products ---------------------------------------------------------------------------------------------------------
 
-mul = elementwise(
+mul: Primitive = elementwise(
     "mul",
     "x * y",
     np.multiply,
@@ -141,7 +141,7 @@ def _scale_jvp(primals: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any
     return total([None if dc is None else scale(dc, t), None if dt is None else scale(c, dt)])
 
 
-scale = elementwise(
+scale: Primitive = elementwise(
     "scale",
     "a partial derivative times a tangent or cotangent: c * t, where an exact zero wins over inf and nan",
     _scale_evaluate,
@@ -160,7 +160,7 @@ scale = elementwise(
 # runs the exact version.
 
 
-div = elementwise(
+div: Primitive = elementwise(
     "div",
     "x / y",
     np.divide,
@@ -172,7 +172,7 @@ div = elementwise(
     lower="div",
 )
 
-reciprocal = elementwise(
+reciprocal: Primitive = elementwise(
     "reciprocal",
     "1 / x",
     lambda x: np.divide(1, x),
@@ -207,7 +207,7 @@ def _integer_pow_stage(x: Aval, n: int) -> Any:
     return lambda x: _integer_pow(x, n)
 
 
-integer_pow = elementwise(
+integer_pow: Primitive = elementwise(
     "integer_pow",
     "x ** n for a fixed integer n",
     _integer_pow,
@@ -223,7 +223,7 @@ integer_pow = elementwise(
     lower="integer_pow",
 )
 
-power = elementwise(
+power: Primitive = elementwise(
     "pow",
     "x ** y",
     np.power,
@@ -263,7 +263,7 @@ def _convert(x: Any, dtype: Any) -> Any:
     return np.asarray(x).astype(dtype)[()]
 
 
-convert = elementwise(
+convert: Primitive = elementwise(
     "convert",
     "x in another dtype",
     _convert,
@@ -293,7 +293,7 @@ def _complex_dtype(dtype: Any) -> Any:
     return np.dtype(f"c{max(8, dtype.itemsize * 2)}")
 
 
-real = elementwise(
+real: Primitive = elementwise(
     "real",
     "the real part",
     lambda x: np.array(np.real(x))[()],
@@ -306,7 +306,7 @@ real = elementwise(
     explanation="hands the gradient to the real part; the imaginary part gets zero",
 )
 
-imag = elementwise(
+imag: Primitive = elementwise(
     "imag",
     "the imaginary part",
     lambda x: np.array(np.imag(x))[()],
@@ -334,7 +334,7 @@ def _make_complex(x: Any, y: Any) -> Any:
     return out[()]
 
 
-make_complex = elementwise(
+make_complex: Primitive = elementwise(
     "complex",
     "x + i y",
     _make_complex,
@@ -347,7 +347,7 @@ make_complex = elementwise(
     explanation="hands each input its part of the incoming gradient",
 )
 
-conj = elementwise(
+conj: Primitive = elementwise(
     "conj",
     "the complex conjugate",
     np.conj,
@@ -361,7 +361,7 @@ conj = elementwise(
 
 # -- copy and stop ----------------------------------------------------------------------------------------------------
 
-copy = elementwise(
+copy: Primitive = elementwise(
     "copy",
     "x, as a value of its own",
     lambda x: np.array(x)[()],
@@ -374,7 +374,7 @@ copy = elementwise(
     lower="copy",
 )
 
-stop_gradient = elementwise(
+stop_gradient: Primitive = elementwise(
     "stop_gradient",
     "x, treated as a constant by derivatives",
     lambda x: x,

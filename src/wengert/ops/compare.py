@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval, aval
-from ..core.primitive import Sample
+from ..core.primitive import Primitive, Sample
 from ..errors import DtypeError, ShapeError, explain
 from .arithmetic import convert, neg, scale
 from .family import elementwise, full_like, grid, is_linear, pairs, zero_jvp
@@ -33,32 +33,32 @@ _ints = Sample((np.array([-3, 0, 2, 7]), np.array([2, 5, 2, -3])), smooth=False)
 _bools = Sample((np.array([True, True, False, False]), np.array([True, False, True, False])), smooth=False)
 _two = _rough(pairs((-2, -2), (2, 2), _PAIRS), _ints)
 
-eq = _flat("eq", "x == y", np.equal, _two, np.bool_, commutes=True, lower="eq")
-ne = _flat("ne", "x != y", np.not_equal, _two, np.bool_, commutes=True, lower="ne")
-lt = _flat("lt", "x < y", np.less, _two, np.bool_, lower="lt")
-le = _flat("le", "x <= y", np.less_equal, _two, np.bool_, lower="le")
-gt = _flat("gt", "x > y", np.greater, _two, np.bool_, lower="gt")
-ge = _flat("ge", "x >= y", np.greater_equal, _two, np.bool_, lower="ge")
+eq: Primitive = _flat("eq", "x == y", np.equal, _two, np.bool_, commutes=True, lower="eq")
+ne: Primitive = _flat("ne", "x != y", np.not_equal, _two, np.bool_, commutes=True, lower="ne")
+lt: Primitive = _flat("lt", "x < y", np.less, _two, np.bool_, lower="lt")
+le: Primitive = _flat("le", "x <= y", np.less_equal, _two, np.bool_, lower="le")
+gt: Primitive = _flat("gt", "x > y", np.greater, _two, np.bool_, lower="gt")
+ge: Primitive = _flat("ge", "x >= y", np.greater_equal, _two, np.bool_, lower="ge")
 
 _one = _rough(grid(-2.6, 2.6, edges=_EDGES))
-isnan = _flat("isnan", "whether x is nan", np.isnan, _one, np.bool_, lower="isnan")
-isinf = _flat("isinf", "whether x is infinite", np.isinf, _one, np.bool_, lower="isinf")
-isfinite = _flat("isfinite", "whether x is finite", np.isfinite, _one, np.bool_, lower="isfinite")
-signbit = _flat("signbit", "whether the sign bit is set", np.signbit, _one, np.bool_, lower="signbit")
-floor = _flat("floor", "the largest integer that is not above x", np.floor, _one, lower="floor")
-ceil = _flat("ceil", "the smallest integer that is not below x", np.ceil, _one, lower="ceil")
-trunc = _flat("trunc", "x without its fraction", np.trunc, _one, lower="trunc")
-rint = _flat("rint", "the nearest integer, ties to even", np.rint, _one, lower="rint")
-sign = _flat("sign", "-1, 0 or 1", np.sign, _one, lower="sign")
+isnan: Primitive = _flat("isnan", "whether x is nan", np.isnan, _one, np.bool_, lower="isnan")
+isinf: Primitive = _flat("isinf", "whether x is infinite", np.isinf, _one, np.bool_, lower="isinf")
+isfinite: Primitive = _flat("isfinite", "whether x is finite", np.isfinite, _one, np.bool_, lower="isfinite")
+signbit: Primitive = _flat("signbit", "whether the sign bit is set", np.signbit, _one, np.bool_, lower="signbit")
+floor: Primitive = _flat("floor", "the largest integer that is not above x", np.floor, _one, lower="floor")
+ceil: Primitive = _flat("ceil", "the smallest integer that is not below x", np.ceil, _one, lower="ceil")
+trunc: Primitive = _flat("trunc", "x without its fraction", np.trunc, _one, lower="trunc")
+rint: Primitive = _flat("rint", "the nearest integer, ties to even", np.rint, _one, lower="rint")
+sign: Primitive = _flat("sign", "-1, 0 or 1", np.sign, _one, lower="sign")
 
 _logic = lambda: [_bools]  # noqa: E731
 _integers = lambda: [_ints, _bools]  # noqa: E731
-logical_and = _flat("logical_and", "x and y", np.logical_and, _logic, np.bool_, commutes=True, lower="logical_and")
-logical_or = _flat("logical_or", "x or y", np.logical_or, _logic, np.bool_, commutes=True, lower="logical_or")
-logical_xor = _flat(
+logical_and: Primitive = _flat("logical_and", "x and y", np.logical_and, _logic, np.bool_, commutes=True, lower="logical_and")
+logical_or: Primitive = _flat("logical_or", "x or y", np.logical_or, _logic, np.bool_, commutes=True, lower="logical_or")
+logical_xor: Primitive = _flat(
     "logical_xor", "either x or y", np.logical_xor, _logic, np.bool_, commutes=True, lower="logical_xor"
 )
-logical_not = _flat(
+logical_not: Primitive = _flat(
     "logical_not",
     "not x",
     np.logical_not,
@@ -66,12 +66,12 @@ logical_not = _flat(
     np.bool_,
     lower="logical_not",
 )
-bitwise_and = _flat("bitwise_and", "bitwise and", np.bitwise_and, _integers, commutes=True, lower="bitwise_and")
-bitwise_or = _flat("bitwise_or", "bitwise or", np.bitwise_or, _integers, commutes=True, lower="bitwise_or")
-bitwise_xor = _flat(
+bitwise_and: Primitive = _flat("bitwise_and", "bitwise and", np.bitwise_and, _integers, commutes=True, lower="bitwise_and")
+bitwise_or: Primitive = _flat("bitwise_or", "bitwise or", np.bitwise_or, _integers, commutes=True, lower="bitwise_or")
+bitwise_xor: Primitive = _flat(
     "bitwise_xor", "bitwise exclusive or", np.bitwise_xor, _integers, commutes=True, lower="bitwise_xor"
 )
-bitwise_not = _flat(
+bitwise_not: Primitive = _flat(
     "bitwise_not",
     "bitwise not",
     np.invert,
@@ -79,8 +79,8 @@ bitwise_not = _flat(
     lower="bitwise_not",
 )
 _shifts = lambda: [Sample((np.array([1, 5, -9]), np.array([2, 0, 1])), smooth=False)]  # noqa: E731
-left_shift = _flat("left_shift", "x shifted to the left by y bits", np.left_shift, _shifts)
-right_shift = _flat("right_shift", "x shifted to the right by y bits", np.right_shift, _shifts)
+left_shift: Primitive = _flat("left_shift", "x shifted to the left by y bits", np.left_shift, _shifts)
+right_shift: Primitive = _flat("right_shift", "x shifted to the right by y bits", np.right_shift, _shifts)
 
 
 def sign_of(x: Any) -> Any:
@@ -89,6 +89,11 @@ def sign_of(x: Any) -> Any:
 
 
 # -- select -----------------------------------------------------------------------------------------------------------
+
+
+def _where(which: Any, x: Any, y: Any) -> Any:
+    chosen: Any = np.where(which, x, y)
+    return chosen[()]
 
 
 def _select_infer(which: Aval, x: Aval, y: Aval) -> Aval:
@@ -131,10 +136,10 @@ def _select_samples() -> list[Sample]:
     ]
 
 
-select = elementwise(
+select: Primitive = elementwise(
     "select",
     "x where the condition holds, y elsewhere",
-    lambda which, x, y: np.where(which, x, y)[()],
+    _where,
     None,
     _select_samples,
     infer=_select_infer,
@@ -153,12 +158,12 @@ def _chosen(better: Any, x: Any, y: Any) -> Any:
     return select(eq(x, y), full_like(x, 0.5), convert(better, dtype=x.dtype))
 
 
-_ROUTER = {
+_ROUTER: dict[str, Any] = {
     "label": "gradient router",
     "explanation": "routes the whole incoming gradient to the input that won; a tie splits it evenly",
     "commutes": True,
 }
-maximum = elementwise(
+maximum: Primitive = elementwise(
     "max",
     "the larger of x and y",
     np.maximum,
@@ -167,7 +172,7 @@ maximum = elementwise(
     **_ROUTER,
     lower="max",
 )
-minimum = elementwise(
+minimum: Primitive = elementwise(
     "min",
     "the smaller of x and y",
     np.minimum,
@@ -180,22 +185,22 @@ minimum = elementwise(
 # -- division with remainder ------------------------------------------------------------------------------------------
 
 _divisors = pairs((-4, 0.6), (4, 3), [(0.0, 1.0), (5.0, 0.0), (inf, 2.0), (3.0, inf), (nan, 1.0), (-7.0, 2.0)])
-floor_divide = _flat("floor_divide", "x // y", np.floor_divide, _rough(_divisors, _ints))
-remainder = elementwise(
+floor_divide: Primitive = _flat("floor_divide", "x // y", np.floor_divide, _rough(_divisors, _ints))
+remainder: Primitive = elementwise(
     "remainder",
     "x - y floor(x / y), with the sign of y",
     np.remainder,
     (lambda x, y, out: full_like(x, 1), lambda x, y, out: neg(floor_divide(x, y))),
     lambda: [*_divisors(), _ints],
 )
-fmod = elementwise(
+fmod: Primitive = elementwise(
     "fmod",
     "x - y trunc(x / y), with the sign of x",
     np.fmod,
     (lambda x, y, out: full_like(x, 1), lambda x, y, out: neg(trunc(x / y))),
     lambda: [*_divisors(), _ints],
 )
-copysign = elementwise(
+copysign: Primitive = elementwise(
     "copysign",
     "the absolute value of x with the sign of y",
     np.copysign,
@@ -204,4 +209,4 @@ copysign = elementwise(
     pairs((-2, -2), (2, 2), [(0.0, -1.0), (2.0, -0.0), (nan, -1.0)]),
     lower="copysign",
 )
-nextafter = _flat("nextafter", "the next float after x towards y", np.nextafter, _rough(pairs((-2, -2), (2, 2))))
+nextafter: Primitive = _flat("nextafter", "the next float after x towards y", np.nextafter, _rough(pairs((-2, -2), (2, 2))))

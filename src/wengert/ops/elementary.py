@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import Sample
+from ..core.primitive import Primitive, Sample
 from .arithmetic import complex_samples, conj, div, mul, neg, real, reciprocal, scale
 from .compare import sign_of
 from .family import elementwise, full_like, grid, pairs, scaled
@@ -27,7 +27,7 @@ def _with_complex(samples: Any) -> Any:
 
 # -- roots ------------------------------------------------------------------------------------------------------------
 
-sqrt = elementwise(
+sqrt: Primitive = elementwise(
     "sqrt",
     "the square root",
     np.sqrt,
@@ -35,7 +35,7 @@ sqrt = elementwise(
     _with_complex(grid(0.1, 4, edges=_EDGES)),
     lower="sqrt",
 )
-cbrt = elementwise(
+cbrt: Primitive = elementwise(
     "cbrt",
     "the cube root",
     np.cbrt,
@@ -46,7 +46,7 @@ cbrt = elementwise(
 
 # -- exponentials and logarithms --------------------------------------------------------------------------------------
 
-exp = elementwise(
+exp: Primitive = elementwise(
     "exp",
     "e ** x",
     np.exp,
@@ -54,8 +54,8 @@ exp = elementwise(
     _with_complex(grid(-2, 2, edges=[*_EDGES, 800.0, -800.0])),
     lower="exp",
 )
-exp2 = elementwise("exp2", "2 ** x", np.exp2, (lambda x, out: out * _LN2,), grid(-2, 2, edges=_EDGES), lower="exp2")
-expm1 = elementwise(
+exp2: Primitive = elementwise("exp2", "2 ** x", np.exp2, (lambda x, out: out * _LN2,), grid(-2, 2, edges=_EDGES), lower="exp2")
+expm1: Primitive = elementwise(
     "expm1",
     "e ** x - 1, accurate near 0",
     np.expm1,
@@ -63,7 +63,7 @@ expm1 = elementwise(
     grid(-2, 2, edges=[*_EDGES, 800.0]),
     lower="expm1",
 )
-log = elementwise(
+log: Primitive = elementwise(
     "log",
     "the natural logarithm",
     np.log,
@@ -71,7 +71,7 @@ log = elementwise(
     _with_complex(grid(0.2, 4, edges=_EDGES)),
     lower="log",
 )
-log2 = elementwise(
+log2: Primitive = elementwise(
     "log2",
     "the logarithm to base 2",
     np.log2,
@@ -79,7 +79,7 @@ log2 = elementwise(
     grid(0.2, 4, edges=_EDGES),
     lower="log2",
 )
-log10 = elementwise(
+log10: Primitive = elementwise(
     "log10",
     "the logarithm to base 10",
     np.log10,
@@ -87,7 +87,7 @@ log10 = elementwise(
     grid(0.2, 4, edges=_EDGES),
     lower="log10",
 )
-log1p = elementwise(
+log1p: Primitive = elementwise(
     "log1p",
     "log(1 + x), accurate near 0",
     np.log1p,
@@ -96,7 +96,7 @@ log1p = elementwise(
     lower="log1p",
 )
 # d logaddexp/dx = exp(x - out) never overflows; where both operands are -inf it is nan, and 0 is the accepted answer.
-logaddexp = elementwise(
+logaddexp: Primitive = elementwise(
     "logaddexp",
     "log(exp(x) + exp(y)) without overflow",
     np.logaddexp,
@@ -104,7 +104,7 @@ logaddexp = elementwise(
     pairs((-2, -2), (2, 2), [(800.0, 0.0), (-inf, 1.0), (-inf, -inf), (inf, 0.0), (nan, 0.0)]),
     commutes=True,
 )
-logaddexp2 = elementwise(
+logaddexp2: Primitive = elementwise(
     "logaddexp2",
     "log2(2 ** x + 2 ** y) without overflow",
     np.logaddexp2,
@@ -125,16 +125,16 @@ def share(x: Any, y: Any) -> Any:
 
 # -- trigonometry -----------------------------------------------------------------------------------------------------
 
-sin = elementwise(
+sin: Primitive = elementwise(
     "sin", "the sine", np.sin, (lambda x, out: cos(x),), _with_complex(grid(-3, 3, edges=_EDGES)), lower="sin"
 )
-cos = elementwise(
+cos: Primitive = elementwise(
     "cos", "the cosine", np.cos, (lambda x, out: neg(sin(x)),), _with_complex(grid(-3, 3, edges=_EDGES)), lower="cos"
 )
-tan = elementwise(
+tan: Primitive = elementwise(
     "tan", "the tangent", np.tan, (lambda x, out: 1 + _square(out),), grid(-1.2, 1.2, edges=_EDGES), lower="tan"
 )
-arcsin = elementwise(
+arcsin: Primitive = elementwise(
     "arcsin",
     "the inverse sine",
     np.arcsin,
@@ -142,7 +142,7 @@ arcsin = elementwise(
     grid(-0.8, 0.8, edges=_EDGES),
     lower="asin",
 )
-arccos = elementwise(
+arccos: Primitive = elementwise(
     "arccos",
     "the inverse cosine",
     np.arccos,
@@ -150,7 +150,7 @@ arccos = elementwise(
     grid(-0.8, 0.8, edges=_EDGES),
     lower="acos",
 )
-arctan = elementwise(
+arctan: Primitive = elementwise(
     "arctan",
     "the inverse tangent",
     np.arctan,
@@ -159,7 +159,7 @@ arctan = elementwise(
     lower="atan",
 )
 # The two quotients are formed relative to hypot(x, y), so that neither overflows before the other is small.
-arctan2 = elementwise(
+arctan2: Primitive = elementwise(
     "arctan2",
     "the angle of the point (y, x)",
     np.arctan2,
@@ -170,7 +170,7 @@ arctan2 = elementwise(
     pairs((-2, 0.5), (2, 2), [(0.0, 0.0), (-0.0, -1.0), (0.0, -1.0), (inf, inf), (nan, 1.0)]),
     lower="atan2",
 )
-hypot = elementwise(
+hypot: Primitive = elementwise(
     "hypot",
     "sqrt(x**2 + y**2) without overflow",
     np.hypot,
@@ -188,13 +188,13 @@ def _ratio(x: Any, length: Any) -> Any:
 
 # -- hyperbolic functions ---------------------------------------------------------------------------------------------
 
-sinh = elementwise(
+sinh: Primitive = elementwise(
     "sinh", "the hyperbolic sine", np.sinh, (lambda x, out: cosh(x),), grid(-2, 2, edges=_EDGES), lower="sinh"
 )
-cosh = elementwise(
+cosh: Primitive = elementwise(
     "cosh", "the hyperbolic cosine", np.cosh, (lambda x, out: sinh(x),), grid(-2, 2, edges=_EDGES), lower="cosh"
 )
-tanh = elementwise(
+tanh: Primitive = elementwise(
     "tanh",
     "the hyperbolic tangent",
     np.tanh,
@@ -202,7 +202,7 @@ tanh = elementwise(
     _with_complex(grid(-2, 2, edges=[*_EDGES, 400.0, -400.0])),
     lower="tanh",
 )
-arcsinh = elementwise(
+arcsinh: Primitive = elementwise(
     "arcsinh",
     "the inverse hyperbolic sine",
     np.arcsinh,
@@ -210,7 +210,7 @@ arcsinh = elementwise(
     grid(-3, 3, edges=_EDGES),
     lower="asinh",
 )
-arccosh = elementwise(
+arccosh: Primitive = elementwise(
     "arccosh",
     "the inverse hyperbolic cosine",
     np.arccosh,
@@ -218,7 +218,7 @@ arccosh = elementwise(
     grid(1.2, 4, edges=_EDGES),
     lower="acosh",
 )
-arctanh = elementwise(
+arctanh: Primitive = elementwise(
     "arctanh",
     "the inverse hyperbolic tangent",
     np.arctanh,
@@ -245,7 +245,7 @@ def _abs_jvp(primals: Any, tangents: Any, out: Any) -> Any:
     return real(scaled(scale(conj(x), inverse), t))
 
 
-absolute = elementwise(
+absolute: Primitive = elementwise(
     "abs",
     "the absolute value",
     np.absolute,

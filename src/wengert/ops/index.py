@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval, aval
-from ..core.primitive import Sample, primitive
+from ..core.primitive import Primitive, Sample, primitive
 from ..errors import DtypeError, ShapeError, explain
 from .family import full_like, is_linear, linear_jvp, with_batch
 
@@ -60,7 +60,7 @@ def _numbers(shape: Axes, seed: int = 5) -> Any:
     return np.random.default_rng(seed).normal(size=shape)
 
 
-slice_ = primitive(
+slice_: Primitive = primitive(
     "slice",
     "the part of x between starts and stops, in steps",
     evaluate=lambda x, starts, stops, steps: np.asarray(x)[_window(starts, stops, steps)],
@@ -150,7 +150,7 @@ def _slice_of(x: Any, where: dict[str, Axes]) -> Any:
     return slice_(x, **where)
 
 
-slice_add = primitive(
+slice_add: Primitive = primitive(
     "slice_add",
     "x with v added to a part of it",
     evaluate=lambda x, v, **where: _slice_add_inplace(np.array(x), v, **where),
@@ -167,7 +167,7 @@ slice_add = primitive(
     explanation="adds into a part: x gets the whole gradient, v the gradient of that part",
 )
 
-slice_set = primitive(
+slice_set: Primitive = primitive(
     "slice_set",
     "x with a part of it replaced by v",
     evaluate=lambda x, v, **where: _slice_set_inplace(np.array(x), v, **where),
@@ -248,7 +248,7 @@ def _gather_samples() -> list[Sample]:
     ]
 
 
-gather = primitive(
+gather: Primitive = primitive(
     "gather",
     "the entries of x that index arrays point to",
     evaluate=_gather,
@@ -305,7 +305,7 @@ def _gather_write_samples() -> list[Sample]:
     return made
 
 
-gather_add = primitive(
+gather_add: Primitive = primitive(
     "gather_add",
     "x with v added where index arrays point to; repeated indices add repeatedly",
     evaluate=lambda x, v, *indices, axes: _gather_add_inplace(np.array(x), v, *indices, axes=axes),
@@ -337,7 +337,7 @@ def _gather_set_transpose(ct: Any, x: Any, v: Any, *indices: Any, axes: Axes) ->
     return (into_x, into_v, *(None,) * len(indices))
 
 
-gather_set = primitive(
+gather_set: Primitive = primitive(
     "gather_set",
     "x with v written where index arrays point to; of repeated indices the last wins",
     evaluate=lambda x, v, *indices, axes: _gather_set_inplace(np.array(x), v, *indices, axes=axes),
@@ -353,7 +353,7 @@ gather_set = primitive(
 
 # -- counting ---------------------------------------------------------------------------------------------------------
 
-iota = primitive(
+iota: Primitive = primitive(
     "iota",
     "the position along an axis, for an array of x's shape",
     evaluate=lambda x, axis: np.broadcast_to(
@@ -367,7 +367,7 @@ iota = primitive(
     label="gradient stop",
     explanation="hands the gradient to nobody: positions do not depend on values",
 )
-iota_like = primitive(
+iota_like: Primitive = primitive(
     "iota_like",
     "0, 1, 2 ... in C order, for an array of x's shape",
     evaluate=lambda x: np.arange(np.size(x)).reshape(np.shape(x)),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval, aval
-from ..core.primitive import Sample, primitive
+from ..core.primitive import Primitive, Sample, primitive
 from ..errors import DtypeError, ShapeError, explain
 from .family import is_linear, total
 
@@ -143,7 +143,7 @@ def _samples() -> list[Sample]:
     ]
 
 
-dot = primitive(
+dot: Primitive = primitive(
     "dot",
     "the sum of products over the contracted axes; output axes: batch, free axes of x, free axes of y",
     evaluate=_evaluate,

@@ -75,7 +75,7 @@ def _with_empty() -> list[Sample]:
 
 # -- sum: the dual of broadcast ---------------------------------------------------------------------------------------
 
-reduce_sum = primitive(
+reduce_sum: Primitive = primitive(
     "reduce_sum",
     "the sum over some axes",
     evaluate=lambda x, axes: np.add.reduce(x, axes, np.asarray(x).dtype),
@@ -146,7 +146,7 @@ def _others(rows: Any) -> Any:
     return b.apply_named("concatenate", *parts, axis=lead)
 
 
-reduce_prod = primitive(
+reduce_prod: Primitive = primitive(
     "reduce_prod",
     "the product over some axes",
     evaluate=lambda x, axes: np.multiply.reduce(x, axes, np.asarray(x).dtype),
@@ -191,8 +191,8 @@ def _extreme(name: str, doc: str, ufunc: Any) -> Primitive:
     return record
 
 
-reduce_max = _extreme("reduce_max", "the largest entry over some axes", np.maximum)
-reduce_min = _extreme("reduce_min", "the smallest entry over some axes", np.minimum)
+reduce_max: Primitive = _extreme("reduce_max", "the largest entry over some axes", np.maximum)
+reduce_min: Primitive = _extreme("reduce_min", "the smallest entry over some axes", np.minimum)
 
 # -- what has no derivative -------------------------------------------------------------------------------------------
 
@@ -217,10 +217,10 @@ _bools = lambda: [  # noqa: E731
     Sample((np.array([[True, False], [True, True]]),), {"axes": (1,)}, smooth=False),
     Sample((np.zeros((0, 2), bool),), {"axes": (0,)}, smooth=False),
 ]
-reduce_any = _flat(
+reduce_any: Primitive = _flat(
     "reduce_any", "whether any entry is true", lambda x, axes: np.logical_or.reduce(x, axes), _infer(np.bool_), _bools
 )
-reduce_all = _flat(
+reduce_all: Primitive = _flat(
     "reduce_all", "whether all entries are true", lambda x, axes: np.logical_and.reduce(x, axes), _infer(np.bool_), _bools
 )
 
@@ -235,7 +235,7 @@ _arg_samples = lambda: [  # noqa: E731
     Sample((np.array([[1.0, 3.0, 3.0], [2.0, 0.0, np.nan]]),), {"axis": 1}, smooth=False),
     Sample((np.array([2.0, 5.0]),), {"axis": 0}, smooth=False),
 ]
-argmax = _flat(
+argmax: Primitive = _flat(
     "argmax",
     "the index of the first largest entry",
     lambda x, axis: np.argmax(x, axis),
@@ -243,7 +243,7 @@ argmax = _flat(
     _arg_samples,
     lambda size, args, batched, axis: argmax(args[0], axis=axis + 1),
 )
-argmin = _flat(
+argmin: Primitive = _flat(
     "argmin",
     "the index of the first smallest entry",
     lambda x, axis: np.argmin(x, axis),

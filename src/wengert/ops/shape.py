@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval, aval
-from ..core.primitive import Sample, primitive
+from ..core.primitive import Primitive, Sample, primitive
 from ..errors import DtypeError, ShapeError, explain
 from .family import full_like, is_linear, linear_jvp, with_batch
 
@@ -49,7 +49,7 @@ def _broadcast_batch(size: int, args: Any, batched: Any, shape: Axes, axes: Axes
     return broadcast(args[0], shape=(size, *shape), axes=(0, *(a + 1 for a in axes)))
 
 
-broadcast = primitive(
+broadcast: Primitive = primitive(
     "broadcast",
     "x repeated along new axes and along axes of size 1",
     evaluate=_broadcast,
@@ -78,7 +78,7 @@ def _reshape_infer(x: Aval, shape: Axes) -> Aval:
     return aval(shape, x.dtype)
 
 
-reshape = primitive(
+reshape: Primitive = primitive(
     "reshape",
     "the same entries in another shape",
     evaluate=lambda x, shape: np.reshape(x, shape),
@@ -102,7 +102,7 @@ def _transpose_transpose(ct: Any, x: Any, axes: Axes) -> Any:
     return (transpose(ct, axes=tuple(int(i) for i in np.argsort(axes))),)
 
 
-transpose = primitive(
+transpose: Primitive = primitive(
     "transpose",
     "the axes in another order",
     evaluate=lambda x, axes: np.transpose(x, axes),
@@ -122,7 +122,7 @@ transpose = primitive(
 
 # -- reverse ----------------------------------------------------------------------------------------------------------
 
-rev = primitive(
+rev: Primitive = primitive(
     "rev",
     "the entries in reverse order along some axes",
     evaluate=lambda x, axes: np.flip(x, axes),
@@ -147,6 +147,7 @@ def _concatenate_infer(*xs: Aval, axis: int) -> Aval:
                 explain(
                     "Concatenated arrays agree in all axes but the one joined.",
                     found=f"{', '.join(map(repr, xs))} along axis {axis}",
+                    fix="reshape or broadcast them first; np.stack joins along a new axis",
                 )
             )
         if x.dtype != first.dtype:
@@ -182,7 +183,7 @@ def _concatenate_batch(size: int, args: Sequence[Any], batched: Any, axis: int) 
     return concatenate(*[with_batch(size, x, b) for x, b in zip(args, batched, strict=True)], axis=axis + 1)
 
 
-concatenate = primitive(
+concatenate: Primitive = primitive(
     "concatenate",
     "arrays joined along an axis",
     evaluate=lambda *xs, axis: np.concatenate(xs, axis),
@@ -234,7 +235,7 @@ def _pad_transpose(ct: Any, x: Any, low: Axes, high: Axes, interior: Axes) -> An
     return (ct.builder.apply_named("slice", ct, starts=starts, stops=stops, steps=steps),)
 
 
-pad = primitive(
+pad: Primitive = primitive(
     "pad",
     "x with zeros around it and between its entries",
     evaluate=_pad,

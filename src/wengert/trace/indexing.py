@@ -167,7 +167,10 @@ def _shown(items: Any) -> str:
 
 
 def _basic(items: list[Any], shape: Axes) -> Window:
-    starts, stops, steps, turned, cut, out = [], [], [], [], [], []
+    window: list[tuple[int, int, int]] = []
+    turned: list[int] = []
+    cut: list[int] = []
+    out: list[int] = []
     axis = 0
     for item in items:
         if item is None:
@@ -178,11 +181,11 @@ def _basic(items: list[Any], shape: Axes) -> Window:
             picked = range(n)[_plain(item)]
             count = len(picked)
             if count == 0:
-                starts.append(0), stops.append(0), steps.append(1)
+                bounds = (0, 0, 1)
             elif picked.step > 0:
-                starts.append(picked[0]), stops.append(picked[-1] + 1), steps.append(picked.step if count > 1 else 1)
+                bounds = (picked[0], picked[-1] + 1, picked.step if count > 1 else 1)
             else:
-                starts.append(picked[-1]), stops.append(picked[0] + 1), steps.append(-picked.step if count > 1 else 1)
+                bounds = (picked[-1], picked[0] + 1, -picked.step if count > 1 else 1)
                 if count > 1:
                     turned.append(axis)
             out.append(count)
@@ -195,13 +198,14 @@ def _basic(items: list[Any], shape: Axes) -> Window:
                     f"  at:    {user_line()}"
                 )
             i %= n
-            starts.append(i), stops.append(i + 1), steps.append(1)
+            bounds = (i, i + 1, 1)
             cut.append(1)
+        window.append(bounds)
         axis += 1
-    whole = tuple(stops) == shape and not any(starts) and all(s == 1 for s in steps)
-    bounds = (tuple(starts), tuple(stops), tuple(steps))
-    params = tuple(zip(("starts", "stops", "steps"), bounds, strict=True))
-    return Window(*bounds, tuple(turned), tuple(cut), tuple(out), whole, params)
+    starts, stops, steps = (tuple(bounds[k] for bounds in window) for k in range(3))
+    whole = stops == shape and not any(starts) and all(s == 1 for s in steps)
+    params = (("starts", starts), ("stops", stops), ("steps", steps))
+    return Window(starts, stops, steps, tuple(turned), tuple(cut), tuple(out), whole, params)
 
 
 def _plain(item: slice) -> slice:

@@ -12,11 +12,11 @@ from ..core.builder import Builder
 from ..core.graph import Graph
 from ..core.symbol import Sym
 from ..core.tree import Tree, flatten
+from ..errors import WengertError
 from .context import current, enter, leave
 from .force import Values
 from .rebind import rebound
 from .tracer import Tracer
-
 
 LEAF: Final = flatten(0.0)[1]
 """The container of a function that returns a single value."""
@@ -102,9 +102,15 @@ def record(
             inputs.append(tracer)
         builder.context = Values(known, guarded or (outer is not None and outer.context.guarded))
         args, kwargs = make_args(inputs)
-        result = runnable(*args, **kwargs)
+        try:
+            result = runnable(*args, **kwargs)
+        except ValueError as error:
+            if isinstance(error.__cause__, WengertError):  # NumPy puts "setting an array element with a sequence" over it
+                raise error.__cause__ from None
+            raise
         if type(result) is Tracer:
-            outputs, structure = [result], LEAF
+            outputs: list[Any] = [result]
+            structure = LEAF
         else:
             outputs, structure = flatten(result)
         for x in inputs:

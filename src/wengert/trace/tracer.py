@@ -17,7 +17,7 @@ from ..core.aval import aval, aval_of
 from ..core.builder import leaked
 from ..core.source import INTERNAL_FILES, is_internal, user_line
 from ..core.symbol import Sym
-from ..errors import UntraceableError, explain
+from ..errors import UntraceableError, WengertError, explain
 from ..ops import arithmetic
 from . import force, promote
 from .dispatch import FUNCTIONS, UFUNCS
@@ -44,7 +44,18 @@ class Tracer(Sym):
 
     __slots__ = ("array", "is_array", "seen", "shared", "version", "view")
 
+    array: Any
+    is_array: bool
+    seen: int
+    shared: bool
+    version: int
+    view: Any
+
     __array_priority__ = 1000.0
+
+    if TYPE_CHECKING:  # the operators, methods and attributes of arrays that are set further down and in functions/methods.py
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __init__(self, builder: Builder, id: int, of: Any) -> None:
         self.builder = builder
@@ -174,7 +185,7 @@ class Tracer(Sym):
         self.refresh()
         if self.builder is None:
             return np.array(self.array, dtype, copy=copy)
-        raise untraceable("turned into a plain NumPy array", self)
+        raise untraceable("turned into a plain NumPy array", self, _STAY_ARRAY)
 
     # -- Python asks for a value ----------------------------------------------------------------------------------
 
@@ -199,7 +210,7 @@ class Tracer(Sym):
 
     def __index__(self) -> int:
         if self.aval.dtype.kind not in "iu" or self.aval.shape:
-            raise TypeError("only integer scalar arrays can be converted to a scalar index")
+            raise TypeError(f"only integer scalar arrays can be converted to a scalar index\n  at:    {user_line()}")
         return int(self)
 
     def __round__(self, digits: int | None = None) -> Any:
@@ -218,13 +229,13 @@ class Tracer(Sym):
         self.refresh()
         if self.builder is None:
             return float(self.array)
-        raise untraceable("turned into a Python float", self)
+        raise untraceable("turned into a Python float", self, _STAY_FLOAT)
 
     def __complex__(self) -> complex:
         self.refresh()
         if self.builder is None:
             return complex(self.array)
-        raise untraceable("turned into a Python complex", self)
+        raise untraceable("turned into a Python complex", self, _STAY_FLOAT)
 
     def item(self, *args: Any) -> Any:
         """Return an entry as a scalar (a traced one)."""
@@ -262,7 +273,7 @@ class Tracer(Sym):
         return np.copy(self)
 
     def __reduce__(self) -> Any:
-        raise untraceable("pickled", self)
+        raise untraceable("pickled", self, "pickle what the function returns, after it has returned")
 
 
 # -- making tracers ---------------------------------------------------------------------------------------------------
@@ -398,7 +409,7 @@ def fitted(value: Any, shape: tuple[int, ...], into: Tracer) -> Any:
         value = np.asarray(value).astype(into.aval.dtype, copy=False)
         value = Tracer(into.builder, into.builder.constant(value), aval(value.shape, value.dtype))
     elif value.builder is None:
-        value = Tracer(into.builder, into.builder.constant(value.share()), value.aval)  # type: ignore[attr-defined]
+        value = Tracer(into.builder, into.builder.constant(value.share()), value.aval)
     lead = value.ndim - len(shape)
     if lead > 0 and all(n == 1 for n in value.shape[:lead]):
         value = np.reshape(value, value.shape[lead:])
@@ -414,15 +425,26 @@ def np_array(value: Any) -> Any:
     return FUNCTIONS[np.array](value)
 
 
-def untraceable(what: str, value: Any) -> UntraceableError:
+_STAY_FLOAT = (
+    "stay in NumPy: x instead of float(x), np.sin(x) instead of math.sin(x); code that needs Python numbers gets a rule with "
+    "wg.custom_jvp; an array that it is written into must be made inside the function or be an argument that is differentiated"
+)
+_STAY_ARRAY = (
+    "stay in NumPy, whose functions take traced values; code that needs real arrays gets a rule with wg.custom_jvp; an array "
+    "that it is written into must be made inside the function or be an argument that is differentiated"
+)
+
+
+def untraceable(what: str, value: Any, fix: str = _STAY_ARRAY) -> WengertError:
     """Return the error for a use of a traced value that no graph can record."""
+    if value.builder is not None and value.builder.finished:
+        return leaked(value)
     return UntraceableError(
         explain(
-            f"A traced value cannot be {what}: the result would silently be a constant, with a zero derivative.",
+            f"A traced value cannot be {what}: it stands for any value, and its derivative would be lost.",
             found=repr(value),
             line=user_line(),
-            fix="stay in NumPy: np.sin(x) instead of math.sin(x), x instead of float(x) or np.asarray(x); where a constant is "
-            "meant, say wg.stop_gradient(x); for code that needs real arrays, give it a rule with wg.custom_jvp",
+            fix=fix,
         )
     )
 
@@ -475,7 +497,9 @@ def call_function(function: Any, args: Any, kwargs: Any) -> Any:
                 fix="write it with other NumPy functions, or give it a derivative with wg.custom_jvp or wg.custom_vjp",
             )
         )
-    return implementation(*args, **kwargs)
+    result = implementation(*args, **kwargs)
+    # What came out untraced (np.take of a constant) can still be written into by traced code.
+    return fresh(result) if type(result) is np.ndarray else result
 
 
 def _binary(name: str, record: Any, ufunc: Any) -> None:
@@ -569,7 +593,7 @@ def _through_ufunc(name: str, ufunc: Any, *, reflected: bool = True) -> None:
         setattr(Tracer, f"__i{name}__", inplace)
 
 
-for _name, _ufunc, _reflected in (
+_OPERATORS: tuple[tuple[str, Any, bool], ...] = (
     ("pow", np.power, True),
     ("matmul", np.matmul, True),
     ("floordiv", np.floor_divide, True),
@@ -589,8 +613,19 @@ for _name, _ufunc, _reflected in (
     ("le", np.less_equal, False),
     ("gt", np.greater, False),
     ("ge", np.greater_equal, False),
-):
-    _through_ufunc(_name, _ufunc, reflected=_reflected)
+)
+for _name, _function, _reflected in _OPERATORS:
+    _through_ufunc(_name, _function, reflected=_reflected)
 
-Tracer.__divmod__ = lambda self, other: np.divmod(self, other)  # type: ignore[attr-defined]
-Tracer.__rdivmod__ = lambda self, other: np.divmod(other, self)  # type: ignore[attr-defined]
+
+
+def _divmod(self: Tracer, other: Any) -> Any:
+    return np.divmod(self, other)
+
+
+def _rdivmod(self: Tracer, other: Any) -> Any:
+    return np.divmod(other, self)
+
+
+setattr(Tracer, "__divmod__", _divmod)  # noqa: B010  (mypy takes the assignment for a call of divmod)
+setattr(Tracer, "__rdivmod__", _rdivmod)  # noqa: B010

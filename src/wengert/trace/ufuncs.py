@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from ..errors import UntraceableError, explain
 from ..ops import arithmetic as ar
 from ..ops import compare as cmp
 from ..ops import elementary as el
-from . import promote
-from .dispatch import ACCUMULATIONS, FUNCTIONS, REDUCTIONS, UFUNCS
+from . import libraries, promote
+from .dispatch import ACCUMULATIONS, FUNCTIONS, REDUCTIONS, UFUNCS, F
 from .indexing import Window, parse
 from .tracer import Tracer, fitted, is_traced, lift_fresh, plain, wrap_result
 
@@ -91,10 +92,10 @@ for _ufunc, _record in {
     direct(_ufunc, _record)
 
 
-def composed(ufunc: Any) -> Any:
+def composed(ufunc: Any) -> Callable[[F], F]:
     """Enter a ufunc that is a composition: ``@composed(np.square)``."""
 
-    def enter(function: Any) -> Any:
+    def enter(function: F) -> F:
         UFUNCS[ufunc] = function
         return function
 
@@ -306,6 +307,8 @@ def _single_out(out: Any) -> Any:
 def _result(ufunc: Any, method: str, inputs: Any, dtype: Any, where: Any, kwargs: Any) -> Any:
     if method == "__call__":
         handler = UFUNCS.get(ufunc)
+        if handler is None and libraries.load():
+            handler = UFUNCS.get(ufunc)
         if handler is None:
             raise _unknown(ufunc, method)
         if dtype is not None:
@@ -325,8 +328,8 @@ def _result(ufunc: Any, method: str, inputs: Any, dtype: Any, where: Any, kwargs
         return handler(inputs[0], **given) if handler else _fold(ufunc, inputs[0], **given)
     if method == "accumulate":
         handler = ACCUMULATIONS.get(ufunc)
-        names = ("axis", "dtype", "out")
-        given = {"axis": 0} | dict(zip(names, inputs[1:], strict=False)) | kwargs
+        places = ("axis", "dtype", "out")
+        given = {"axis": 0} | dict(zip(places, inputs[1:], strict=False)) | kwargs
         axis, dtype = given["axis"], given.get("dtype") if dtype is None else dtype
         if handler is not None:
             return handler(inputs[0], axis=axis, dtype=None if dtype is None else np.dtype(dtype))
@@ -373,7 +376,8 @@ def _fold(
 
 def _scan(ufunc: Any, x: Any, axis: int) -> Any:
     """Accumulate with any binary ufunc, one entry after the other."""
-    rows = [np.take(x, i, axis) for i in range(np.shape(x)[axis])]
+    turned = np.moveaxis(x, axis, 0)
+    rows = [turned[i] for i in range(np.shape(turned)[0])]
     for i in range(1, len(rows)):
         rows[i] = ufunc(rows[i - 1], rows[i])
     return np.stack(rows, axis) if rows else np.copy(x)
@@ -469,9 +473,10 @@ def not_traced_array(what: str, target: Any) -> UntraceableError:
     return UntraceableError(
         explain(
             f"{what} into a plain NumPy array, which cannot hold a traced value.",
-            found=f"an array of shape {np.shape(target)} made outside of the function",
+            found=f"an array of shape {np.shape(target)} that is not traced",
             line=user_line(),
-            fix="make the array inside the function (np.zeros, np.empty ... work there), or pass it as an argument",
+            fix="make the array inside the function (np.zeros, np.empty ... work there), or pass it as an argument that is "
+            "differentiated (argnums)",
         )
     )
 
