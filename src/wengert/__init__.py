@@ -29,9 +29,9 @@ vmap = _api.vmap
 __all__ = [
     "Graph",
     "WengertError",
+    "check_grads",
     "custom_jvp",
     "custom_vjp",
-    "check_grads",
     "explain",
     "grad",
     "hessian",

@@ -43,6 +43,24 @@ def explain(rule: str, *, found: str = "", line: str = "", fix: str = "") -> str
     return "\n".join(parts)
 
 
+def located(message: str, line: str) -> str:
+    """Add the user's line to a message that has none.
+
+    Shape rules do not know who called; what records with them does.
+
+    Examples
+    --------
+    >>> print(located(explain("Shapes agree.", fix="reshape one"), "model.py:3 in f: x + y"))
+    Shapes agree.
+      at:    model.py:3 in f: x + y
+      fix:   reshape one
+    """
+    if not line or "\n  at:    " in message:
+        return message
+    rule, mark, fix = message.partition("\n  fix:   ")
+    return f"{rule}\n  at:    {line}{mark}{fix}"
+
+
 class WengertError(Exception):
     """Base class of all errors that Wengert raises on purpose."""
 

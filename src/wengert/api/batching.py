@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core.aval import aval
 from ..core.source import user_line
-from ..core.tree import flatten, unflatten
+from ..core.tree import flatten, shown, unflatten
 from ..errors import ArgumentError, ShapeError, explain
 from ..trace.force import BATCHED
 from ..transforms.batch import batch, is_batched
@@ -84,6 +84,7 @@ def vmap(fun: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callab
                             "out_axes=None is for results that are the same for all entries.",
                             found="a result that depends on a batched argument",
                             line=user_line(),
+                            fix="give the axis that the batch is to have in this result: out_axes=0",
                         )
                     )
             ranks = [of.ndim + 1 for of in graph.out_avals]
@@ -101,7 +102,12 @@ def vmap(fun: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callab
 def _count(axis: int, ndim: int, of: Any) -> int:
     if not -ndim <= axis < ndim:
         raise ShapeError(
-            explain("A batch axis is an axis of its argument.", found=f"axis {axis} of {of!r}", line=user_line())
+            explain(
+                "A batch axis is an axis of its argument.",
+                found=f"axis {axis} of {of!r}",
+                line=user_line(),
+                fix="give in_axes: the batch axis of each argument, None for one that all entries share",
+            )
         )
     return axis % ndim
 
@@ -128,7 +134,8 @@ def _axes(axes: Any, tree: Any, what: str, leaves: Any) -> list[int | None]:
     raise ArgumentError(
         explain(
             f"{what} is an axis, None, or a container with one entry for each argument.",
-            found=f"{what}={axes!r} for {len(tree) if isinstance(tree, (tuple, list, dict)) else 1} arguments",
+            found=f"{what}={axes!r} for {shown(flatten(tree)[1])}",
             line=user_line(),
+            fix=f"give one entry for each, with None for what has no batch axis: {what}=(0, None)",
         )
     )

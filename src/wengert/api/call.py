@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval, aval, aval_of
-from ..core.builder import inline
+from ..core.builder import inline, leaked
 from ..core.graph import Graph
 from ..core.source import user_line
 from ..core.symbol import Sym
@@ -186,6 +186,8 @@ def array_like(leaf: Any, name: str) -> tuple[Any, Aval]:
     """Return a leaf as something with an aval: an array, a scalar, or a symbol of an outer trace."""
     if isinstance(leaf, Tracer):
         leaf.refresh()
+        if leaf.builder is not None and leaf.builder.finished:
+            raise leaked(leaf)
         if leaf.builder is None:
             leaf = leaf.share()
             return leaf, aval_of(leaf)
@@ -207,4 +209,15 @@ def array_like(leaf: Any, name: str) -> tuple[Any, Aval]:
 
 def as_tuple(argnums: int | Sequence[int]) -> tuple[int, ...]:
     """Return argnums as a tuple."""
-    return (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    for k in positions:
+        if not isinstance(k, int):
+            raise ArgumentError(
+                explain(
+                    "argnums is the position of an argument, or a sequence of positions.",
+                    found=f"argnums={argnums!r}",
+                    line=user_line(),
+                    fix="argnums=0 for the first argument, argnums=(0, 1) for the first two",
+                )
+            )
+    return positions

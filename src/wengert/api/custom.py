@@ -198,7 +198,7 @@ class custom_jvp(CustomFunction):
     """
 
     kind = JvpRule
-    missing = "@{name}.defjvp"
+    missing = "give it one with @{name}.defjvp"
     rule_function: Any = None
 
     def defjvp(self, rule: Callable[..., Any]) -> Callable[..., Any]:
@@ -307,7 +307,7 @@ class custom_vjp(CustomFunction):
     """
 
     kind = VjpRule
-    missing = "{name}.defvjp(forward, backward)"
+    missing = "give it one with {name}.defvjp(forward, backward)"
     forward_function: Any = None
     backward_function: Any = None
 

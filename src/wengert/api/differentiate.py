@@ -11,7 +11,7 @@ import numpy as np
 from ..core.aval import Aval
 from ..core.source import user_line
 from ..core.symbol import Sym
-from ..core.tree import flatten, unflatten
+from ..core.tree import flatten, shown, unflatten
 from ..errors import ArgumentError, NonScalarOutputError, ShapeError, explain
 from ..ops import arithmetic
 from ..run.cache import PROGRAMS
@@ -130,7 +130,8 @@ def check_scalar(recording: Recording, has_aux: bool) -> None:
         raise ArgumentError(
             explain(
                 "With has_aux=True the function returns a pair (result, aux).",
-                found=f"{len(children)} results",
+                found=f"a tuple of {len(children)}" if recording.structure.type is tuple else "one result",
+                line=user_line(),
                 fix="return (result, aux), or leave has_aux out",
             )
         )
@@ -215,11 +216,17 @@ def check_pair(primals: Any, tangents: Any, name: str) -> None:
         raise ArgumentError(
             explain(
                 f"{name} takes primals and tangents as two sequences of equal length, one entry per argument.",
-                found=f"{type(primals).__name__} and {type(tangents).__name__}",
+                found=f"{_counted(primals)} and {_counted(tangents)}",
                 line=user_line(),
                 fix=f"wg.{name}(f, (x, y), (dx, dy)); for one argument wg.{name}(f, (x,), (dx,))",
             )
         )
+
+
+def _counted(values: Any) -> str:
+    """Describe a sequence for a message."""
+    kind = type(values).__name__
+    return f"a {kind} of {len(values)}" if isinstance(values, (tuple, list)) else f"a {kind}"
 
 
 def matching_tangents(call: Call, tangents: Any, name: str) -> list[Any]:
@@ -230,8 +237,9 @@ def matching_tangents(call: Call, tangents: Any, name: str) -> list[Any]:
         raise ArgumentError(
             explain(
                 f"{name} takes tangents in the same containers as the primals.",
-                found=f"primals {primal_tree}, tangents {flatten(list(tangents))[1]}",
+                found=f"primals {shown(primal_tree)}, tangents {shown(flatten(list(tangents))[1])}",
                 line=user_line(),
+                fix="give one tangent for each primal, in the same nesting of tuples, lists and dicts",
             )
         )
     return [fit(t, of, f"{name}: a tangent") for t, of in zip(leaves, call.avals, strict=True)]
@@ -368,8 +376,9 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
             raise ArgumentError(
                 explain(
                     "A pullback takes a cotangent in the same containers as the function's result.",
-                    found=f"result {result_tree}, cotangent {tree}",
+                    found=f"result {shown(result_tree)}, cotangent {shown(tree)}",
                     line=user_line(),
+                    fix="give one cotangent for each result, in the same nesting of tuples, lists and dicts",
                 )
             )
         cts = [fit(ct, of, "A cotangent") for ct, of in zip(leaves, split.out_avals, strict=False)]

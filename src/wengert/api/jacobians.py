@@ -51,7 +51,12 @@ def jacobian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, mode: st
     """
     if mode not in ("auto", "forward", "reverse"):
         raise ArgumentError(
-            explain('mode is "auto", "forward" or "reverse".', found=f"mode={mode!r}", line=user_line())
+            explain(
+                'mode is "auto", "forward" or "reverse".',
+                found=f"mode={mode!r}",
+                line=user_line(),
+                fix='leave it out: "auto" takes the cheaper one',
+            )
         )
     positions, single = as_tuple(argnums), isinstance(argnums, int)
 

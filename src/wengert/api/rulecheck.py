@@ -14,7 +14,7 @@ from ..core.builder import Builder, inline
 from ..core.graph import Equation, Graph
 from ..core.source import Source
 from ..core.symbol import Sym
-from ..core.tree import Tree, flatten, unflatten
+from ..core.tree import Tree, flatten, shown, unflatten
 from ..errors import ArgumentError, DtypeError, LeakedTracerError, MissingRuleError, ShapeError, explain
 from ..ops.control import Literal, literal
 from ..trace.force import UNKNOWN
@@ -174,7 +174,7 @@ def parts_of(structure: Tree, count: int, form: str, function: Any) -> Sequence[
         raise ArgumentError(
             explain(
                 f"This rule returns {form}.",
-                found=f"{structure}, expected {count} entr{'y' if count == 1 else 'ies'}",
+                found=f"{shown(structure)}, expected {count} entr{'y' if count == 1 else 'ies'}",
                 line=where(function),
                 fix="return (cotangent,)" if count == 1 else f"return a tuple of {count}",
             )
@@ -196,7 +196,7 @@ def check_like(
         raise ArgumentError(
             explain(
                 f"{what} comes in the same containers as what it belongs to.",
-                found=f"{tree}, expected {wanted_tree}",
+                found=f"{shown(tree)}, expected {shown(wanted_tree)}",
                 line=where(function),
                 fix="return it in the expected containers",
             )
