@@ -127,13 +127,16 @@ def main() -> int:
     print(f"\nTest accuracy {accuracy:.2%} after {state.epoch} epochs in {seconds:.1f} s.\n")
 
     explanation = wg.explain(lecture_example)(2.0, 3.0)
-    print(explanation)
     report.write_text(explanation.to_html(), encoding="utf-8")
+    print(explanation)
 
     print("\nResults:")
-    print(f"  {curves}   loss and accuracy over the epochs")
-    print(f"  {checkpoint}   the trained parameters: wengert.train.load_checkpoint(...)['params']")
-    print(f"  {report}   f(x1, x2) = sin(x1) + x1 x2 at (2, 3), explained")
+    for path, what in (
+        (curves, "loss and accuracy over the epochs"),
+        (checkpoint, "the trained parameters: wengert.train.load_checkpoint(path)['params']"),
+        (report, "f(x1, x2) = sin(x1) + x1 x2 at (2, 3), explained"),
+    ):
+        print(f"  {path!s:<30} {what}")
     if accuracy < REQUIRED_ACCURACY:
         print(f"The test accuracy is below {REQUIRED_ACCURACY:.0%}.", file=sys.stderr)
         return 1
