@@ -1,6 +1,23 @@
 """The primitives, a file per family.  Importing this package fills the registry."""
 
-from . import arithmetic, compare, control, convolution, cumulative, elementary, index, product, reduce, shape, sinc, sort, windows
+from . import (
+    arithmetic,
+    compare,
+    control,
+    convolution,
+    cumulative,
+    elementary,
+    fft,
+    index,
+    linalg,
+    product,
+    reduce,
+    shape,
+    sinc,
+    sort,
+    special,
+    windows,
+)
 
 __all__ = [
     "arithmetic",
@@ -9,11 +26,14 @@ __all__ = [
     "convolution",
     "cumulative",
     "elementary",
+    "fft",
     "index",
+    "linalg",
     "product",
     "reduce",
     "shape",
     "sinc",
     "sort",
+    "special",
     "windows",
 ]

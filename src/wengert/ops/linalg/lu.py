@@ -1,0 +1,120 @@
+"""The LU decomposition with row pivoting.
+
+With M = L⁻¹ P dA U⁻¹, dL is L times the strict lower triangle of M and dU the upper triangle of M times U (S. F. Walter,
+L. Lehmann 2010).  The pivots are constant almost everywhere.  Rectangular matrices are filled up with ones on the diagonal.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.linalg import get_lapack_funcs
+
+from ...core.aval import Aval, aval
+from ...core.primitive import NoRule, Sample, primitive
+from ..index import gather
+from .matrices import (
+    batch_of,
+    each,
+    embedded,
+    identity,
+    joined,
+    lower,
+    matmul,
+    matrix,
+    part,
+    turned,
+    upper,
+    well_conditioned,
+)
+from .solve import triangular_solve
+
+
+def _infer(a: Aval) -> tuple[Aval, Aval, Aval]:
+    *lead, m, n = matrix(a, "lu")
+    k = min(m, n)
+    return aval((*lead, m), np.intp), aval((*lead, m, k), a.dtype), aval((*lead, k, n), a.dtype)
+
+
+def _lu(a: Any) -> Any:
+    *lead, m, n = a.shape
+    k = min(m, n)
+    if not a.size:
+        order = np.broadcast_to(np.arange(m), (*lead, m)).copy()
+        lower_part = np.broadcast_to(np.eye(m, k, dtype=a.dtype), (*lead, m, k)).copy()
+        return order, lower_part, np.zeros((*lead, k, n), a.dtype)
+    (getrf,) = get_lapack_funcs(("getrf",), (a,))
+    packed = each(lambda x: getrf(x)[0], a)
+    pivots = each(lambda x: getrf(x)[1], a)
+    order = np.empty((*lead, m), np.intp)
+    for index in np.ndindex(*lead):
+        rows = np.arange(m)
+        for i, j in enumerate(pivots[index]):
+            rows[[i, j]] = rows[[j, i]]
+        order[index] = rows
+    ones = np.eye(m, k, dtype=a.dtype)
+    return order, np.tril(packed[..., :, :k], -1) + ones, np.triu(packed[..., :k, :])
+
+
+def permuted(a: Any, order: Any) -> Any:
+    """Return the rows of matrices in another order."""
+    lead = a.ndim - 2
+    b = a.builder
+    indices = [*(b.apply_named("iota", order, axis=axis) for axis in range(lead)), order]
+    return gather(a, *indices, axes=tuple(range(lead + 1)))
+
+
+def _jvp(primals: Any, tangents: Any, out: Any) -> Any:
+    (a,), (da,) = primals, tangents
+    order, l, u = out
+    m, n = a.shape[-2:]
+    k = min(m, n)
+    if m > k:
+        l = joined(l, embedded(identity(l, m - k), m, m - k, k, 0), -1)
+    if n > k:
+        u = joined(u, embedded(identity(u, n - k), n - k, n, 0, k), -2)
+    left = triangular_solve(l, permuted(da, order), lower=True, unit=True)
+    inner = turned(triangular_solve(turned(u), turned(left), lower=True, unit=False))
+    dl = matmul(l, part(lower(embedded(inner, m, max(m, n)), -1), m, m) if m <= n else _square_lower(inner, m))
+    du = matmul(part(upper(inner), k, n), u)
+    return None, part(dl, m, k), du
+
+
+def _square_lower(x: Any, m: int) -> Any:
+    """Return the strict lower triangle of tall matrices, filled up with zeros to square ones."""
+    return embedded(lower(x, -1), m, m)
+
+
+def _samples() -> list[Sample]:
+    def sample(*shape: int, dtype: Any = float) -> Sample:
+        # Swapped rows, so that there is something to pivot.
+        return Sample((np.flip(well_conditioned(*shape, dtype=dtype), -2).copy(),))
+
+    return [
+        sample(3, 3),
+        sample(4, 2),
+        sample(2, 4),
+        sample(2, 3, 3),
+        sample(1, 1),
+        sample(3, 3, dtype=np.float32),
+        sample(3, 3, dtype=complex),
+        Sample((np.empty((0, 0)),)),
+        Sample((np.empty((0, 2, 2)),)),
+    ]
+
+
+lu = primitive(
+    "lu",
+    "an order of the rows, and triangular factors: a[order] = l u",
+    evaluate=_lu,
+    infer=_infer,
+    jvp=_jvp,
+    transpose=NoRule("a factorisation is not linear; its pushforward is made of triangular systems"),
+    batch=batch_of(lambda: lu),
+    samples=_samples,
+    multiple=True,
+    flops=lambda a: 2 * a.size * min(a.shape[-2:]) // 3,
+    label="gradient solver",
+    explanation="solves triangular systems with both factors, and puts the rows back in order",
+)
