@@ -116,6 +116,28 @@ def two_outputs(wrong: float) -> Primitive:
     return record
 
 
+def constant_at_ties(base: Primitive) -> Primitive:
+    """Return logaddexp with a derivative that is right everywhere, and constant where both operands are equal."""
+
+    def jvp(ps: Any, ts: Any, out: Any) -> Any:
+        (x, y), (tx, ty) = ps, ts
+        half = x.builder.full(0.5, x.shape, x.dtype)
+
+        def share(a: Any, b: Any) -> Any:
+            return cmp.select(cmp.eq(a, b), half, el.share(a, b))
+
+        terms = [scaled(share(a, b), t) for a, b, t in ((x, y, tx), (y, x, ty)) if t is not None]
+        return terms[0] + terms[1] if len(terms) == 2 else terms[0]
+
+    return plant(base, jvp=jvp)
+
+
+def at_zero(x: Any, out: Any) -> Any:
+    """Return the derivative of tanh, but 0 at 0."""
+    zero = x.builder.full(0, x.shape, x.dtype)
+    return cmp.select(cmp.eq(x, zero), zero, (1 - out) * (1 + out))
+
+
 def first_of_all(n: int, x: Any) -> Any:
     ndim = x.ndim
     first = ix.slice_(el.sin(x), starts=(0,) * ndim, stops=(min(n, 1), *x.shape[1:]), steps=(1,) * ndim)
@@ -211,7 +233,10 @@ WRONG: dict[str, tuple[str, Callable[[], Primitive]]] = {
         "claims",
         lambda: plant(cmp.maximum, evaluate=lambda x, y: np.where(np.array(x > y).reshape(np.shape(x)), x, y)),
     ),
-    "needs an array where a number will do": ("scalars", lambda: plant(el.sin, evaluate=lambda x: np.sin(x, dtype=x.dtype))),
+    "needs an array where a number will do": (
+        "scalars",
+        lambda: plant(el.sin, evaluate=lambda x: np.sin(x, dtype=x.dtype)),
+    ),
     "no label": ("record", lambda: plant(el.sin, label="")),
     "memory order instead of index order": (
         "layout",
@@ -237,6 +262,9 @@ WRONG: dict[str, tuple[str, Callable[[], Primitive]]] = {
     ),
     "only right if all operands are batched": ("batch", lambda: plant(ar.add, batch=lambda n, xs, on: ar.add(*xs))),
     "each entry gets the first": ("batch", lambda: plant(el.sin, batch=lambda n, xs, on: first_of_all(n, xs[0]))),
+    # special points
+    "constant where operands are equal": ("special", lambda: constant_at_ties(el.logaddexp)),
+    "wrong at zero": ("special", lambda: unary(el.tanh, at_zero)),
     # both modes at the edges
     "zero wins in one mode only": ("edge_derivatives", wrong_scale),
 }

@@ -42,7 +42,7 @@ def close(a: Any, b: Any, single: bool, factor: float = 1.0) -> None:
 
 
 def is_single(program: Program) -> bool:
-    return program.args[0].dtype == np.float32
+    return any(a.dtype == np.float32 for a in program.args)
 
 
 def wide(program: Program) -> list[Any]:

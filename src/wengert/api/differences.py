@@ -56,12 +56,13 @@ def directional(
             errors = [np.full(d.shape, np.nan) for d in row[0]]
         for order in range(1, level + 1):
             weight = _SHRINK ** (2 * order)
-            row.append([(weight * b - a) / (weight - 1) for a, b in zip(rows[-1][order - 1], row[-1], strict=True)])
-            for k, value in enumerate(row[-1]):
-                error = np.maximum(np.abs(value - row[-2][k]), np.abs(value - rows[-1][order - 1][k]))
-                better = (error < errors[k]) | (np.isnan(errors[k]) & np.isfinite(error))
-                best[k] = np.where(better, value, best[k])
-                errors[k] = np.where(better, error, errors[k])
+            with np.errstate(all="ignore"):
+                row.append([(weight * b - a) / (weight - 1) for a, b in zip(rows[-1][order - 1], row[-1], strict=True)])
+                for k, value in enumerate(row[-1]):
+                    error = np.maximum(np.abs(value - row[-2][k]), np.abs(value - rows[-1][order - 1][k]))
+                    better = (error < errors[k]) | (np.isnan(errors[k]) & np.isfinite(error))
+                    best[k] = np.where(better, value, best[k])
+                    errors[k] = np.where(better, error, errors[k])
         rows.append(row)
     return best, errors
 

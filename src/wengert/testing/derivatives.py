@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 
-from ..api.differences import directional, random_like
+from ..api.differences import directional, moved, random_like
 from ..core.aval import aval_of
 from ..core.graph import Graph
 from ..core.primitive import Primitive, Sample
@@ -241,6 +242,65 @@ def check_second(record: Primitive, sample: Sample) -> None:
                     rule = f"forward over {name} equals differences of the first derivative (result {k - n})"
                     _close(record, sample, rule, found[len(found) // 2 + k], value, error)
         check_adjoint(record, sample, first, given, [is_inexact(x) for x in given], f"of the {name}-mode derivative")
+
+
+# -- special points ---------------------------------------------------------------------------------------------------
+
+_SPECIAL: Final = (0.0, 1.0, -1.0, 0.5, 2.0)
+
+
+def check_special(record: Primitive, sample: Sample) -> None:
+    """First and second derivatives of an elementwise primitive at 0, 1, -1, and where operands are equal.
+
+    Such points are where a rule takes a branch of its own.  Kinks, poles and jumps are left out.
+    """
+    count = len(sample.args)
+    if not has(record.jvp) or not record.elementwise or record.label == "gradient stop":
+        return
+    if any(np.asarray(a).dtype != np.float64 for a in sample.args):
+        return
+    args = [np.array(column) for column in np.array(list(itertools.product(_SPECIAL, repeat=count))).T]
+    graph = one_equation(record, args, sample.params)
+    if graph.out_avals[0].dtype != np.float64 or not count:
+        return
+    special = Sample(tuple(args), sample.params)
+    program = Program(simplify(reverse(graph, [True] * count)))
+    ones = np.ones(args[0].shape)
+    for k in range(count):
+        ts = [ones if j == k else np.zeros_like(ones) for j in range(count)]
+        alone = [ones if j == k else None for j in range(count)]
+        tangents = run(forward(graph, [True] * count), [*args, *ts])[1:]
+        expected, errors = directional(lambda xs: evaluated(record, xs, sample.params), args, alone)
+        rule = f"pushforward by operand {k}"
+        smooth = _one_slope(lambda xs: evaluated(record, xs, sample.params), args, alone)
+        _close_where(smooth[0], record, special, rule, tangents[0], expected[0], errors[0])
+        second = forward(reverse(graph, [True] * count), [*[True] * count, False])
+        found = run(second, [*args, ones, *ts])[1 + count :]
+        derivative, errors = directional(lambda xs: program([*xs, ones]), args, alone)
+        smooth = _one_slope(lambda xs: program([*xs, ones]), args, alone)
+        for j in range(1, count + 1):
+            rule = f"second derivative by operands {j - 1} and {k}"
+            _close_where(smooth[0] & smooth[j], record, special, rule, found[j], derivative[j], errors[j])
+
+
+def _one_slope(function: Any, point: list[Any], direction: list[Any], step: float = 1e-6) -> list[Any]:
+    """Say where a function has the same slope ahead and behind: central differences do not see kinks and poles."""
+    with np.errstate(all="ignore"):
+        here, ahead, behind = (function(moved(point, direction, h)) for h in (0.0, step, -step))
+        slopes = [((a - x) / step, (x - b) / step) for x, a, b in zip(here, ahead, behind, strict=True)]
+        return [np.isfinite(a) & (np.abs(a - b) <= 0.01 * (1 + np.abs(a))) for a, b in slopes]
+
+
+def _close_where(
+    smooth: Any, record: Primitive, sample: Sample, rule: str, found: Any, expected: Any, error: Any
+) -> None:
+    sure = smooth & np.isfinite(expected) & (error <= 1e-6 * np.maximum(1, np.abs(expected)))
+    with np.errstate(all="ignore"):
+        wrong = sure & ~(np.abs(found - expected) <= 1e-6 * np.maximum(1, np.abs(expected)))
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        point = ", ".join(str(a[at]) for a in sample.args)
+        raise fail(record, sample, f"{rule} equals differences", f"{found[at]} at ({point}), expected {expected[at]}")
 
 
 # -- edges ------------------------------------------------------------------------------------------------------------

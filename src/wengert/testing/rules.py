@@ -32,6 +32,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "forward": derivatives.check_forward,
     "reverse": derivatives.check_reverse,
     "second": derivatives.check_second,
+    "special": derivatives.check_special,
     "edge_derivatives": derivatives.check_edge_derivatives,
 }
 """Name -> what to run on a primitive and one of its samples.  Each raises RuleError."""

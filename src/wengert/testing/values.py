@@ -139,8 +139,8 @@ def check_scalars(record: Primitive, sample: Sample) -> None:
     if all(a.ndim for a in args):
         return
     expected = evaluated(record, args, sample.params)
-    for make in (lambda a: a[()], lambda a: a.item()):
-        given = [make(a) if a.ndim == 0 and a.dtype in _PYTHON else a for a in args]
+    for python in (False, True):
+        given = [(a.item() if python else a[()]) if a.ndim == 0 and a.dtype in _PYTHON else a for a in args]
         compare(record, sample, "evaluate takes scalars", evaluated(record, given, sample.params), expected)
         graph = one_equation(record, given, sample.params)
         compare(record, sample, "the interpreter takes scalars", run(graph, given), expected)
