@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..core.builder import Builder
+from ..core.source import user_line
 from . import promote
 from .context import current
 from .dispatch import FUNCTIONS
@@ -20,8 +21,9 @@ from .tracer import Tracer, builder_of, fresh, is_traced, plain, wrap_result
 
 _REPLACED: Final[dict[Any, Any]] = {}
 _PLAIN: Final = (
-    "zeros ones empty full eye identity arange linspace logspace geomspace tri fromfunction fromiter frombuffer indices "
-    "zeros_like ones_like empty_like full_like diag_indices tril_indices triu_indices hanning hamming blackman bartlett "
+    "zeros ones empty full eye identity arange linspace logspace geomspace tri fromfunction fromiter frombuffer "
+    "indices zeros_like ones_like empty_like full_like diag_indices tril_indices triu_indices hanning hamming "
+    "blackman bartlett "
     "kaiser copy loadtxt genfromtxt fromstring load bmat vander"
 ).split()
 
@@ -100,7 +102,7 @@ def _leaves(a: Any, depth: int = 0) -> tuple[tuple[int, ...], list[Any]]:
         if len(shapes) > 1:
             raise ValueError(
                 "setting an array element with a sequence. The requested array has an inhomogeneous shape: "
-                f"its rows have the shapes {sorted(shapes)}"
+                f"its rows have the shapes {sorted(shapes)}\n  at:    {user_line()}"
             )
         shape = shapes.pop() if shapes else ()
         return (len(a), *shape), [leaf for _, leaves in parts for leaf in leaves]
@@ -173,4 +175,20 @@ class Namespace:
 
 
 NAMESPACE: Final = Namespace()
-NAMES: Final = frozenset({f.__name__ for f in _REPLACED}) | {"import", "r_", "c_", "mgrid", "ogrid"}
+NAMES: Final = {f.__name__ for f in _REPLACED} | {"import", "r_", "c_", "mgrid", "ogrid"}
+"""Names by which code shows that it may make arrays."""
+
+
+def replace(original: Any, version: Any, name: str | None = None) -> None:
+    """Enter the traced version of one more of NumPy's functions, classes or objects."""
+    _REPLACED[original] = version
+    NAMES.add(name or original.__name__)
+
+
+INSTANCES: Final[dict[type, Callable[[Any], Any]]] = {}
+"""Classes of NumPy whose instances the user may have made before the trace -> what makes their traced version."""
+
+
+def replace_instances(kind: type, version: Callable[[Any], Any]) -> None:
+    """Enter what stands for the instances of a class in traced code."""
+    INSTANCES[kind] = version

@@ -1,8 +1,11 @@
 """Run the user's function as a copy whose globals resolve NumPy to functions that know about traces.
 
-``np.zeros(3)``, ``np.array([x, y])`` and their like have no traced argument that NumPy could dispatch on, yet must work in
-unmodified code.  NumPy itself is never patched.  A function that uses such names is instead run as a copy: the same code object, defaults
-and closure, with a dictionary for globals that hands out traced versions of NumPy's creation functions, and copies of the user's own
+``np.zeros(3)``, ``np.array([x, y])`` and their like have no traced argument that NumPy could dispatch on, yet must
+work in
+unmodified code.  NumPy itself is never patched.  A function that uses such names is instead run as a copy: the same
+code object, defaults
+and closure, with a dictionary for globals that hands out traced versions of NumPy's creation functions, and copies of
+the user's own
 helper functions where those need it too.  Writes to globals go to the real ones.
 """
 
@@ -19,7 +22,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from . import creation
+from . import creation, libraries
 
 _MUTATORS: Final = frozenset(
     {
@@ -73,6 +76,7 @@ class Traits:
 
 
 _TRAITS: Final[dict[int, Traits]] = {}
+libraries.on_load(_TRAITS.clear)  # there are more names now by which code shows that it needs a copy
 
 
 def traits(code: CodeType) -> Traits:
@@ -98,12 +102,23 @@ def _helpers(function: FunctionType, names: set[str]) -> Iterator[FunctionType]:
                 if isinstance(member, FunctionType):
                     yield member
     for cell in function.__closure__ or ():
-        try:
-            value = cell.cell_contents
-        except ValueError:  # not assigned yet
-            continue
+        value = _content(cell)
         if isinstance(value, FunctionType):
             yield value
+
+
+def _uses_instances(function: FunctionType, names: set[str]) -> bool:
+    """Say whether a function uses an object that has a traced version, such as one made by ``np.vectorize``."""
+    if any(type(function.__globals__.get(name)) in creation.INSTANCES for name in names):
+        return True
+    return any(type(_content(cell)) in creation.INSTANCES for cell in function.__closure__ or ())
+
+
+def _content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not assigned yet
+        return None
 
 
 def is_user_function(value: Any) -> bool:
@@ -136,7 +151,7 @@ def survey(function: FunctionType) -> tuple[bool, bool]:
             continue
         seen.add(id(f.__code__))
         found = traits(f.__code__)
-        creates |= found.creates
+        creates |= found.creates or _uses_instances(f, found.names)
         mutates |= found.mutates
         todo.extend(_helpers(f, found.names))
     return creates, mutates
@@ -168,19 +183,23 @@ def translate(value: Any) -> Any:
     if value is np:
         return creation.NAMESPACE
     kind = type(value)
+    if kind in creation.INSTANCES:
+        return creation.INSTANCES[kind](value)
     if kind is FunctionType or kind is BuiltinFunctionType or isinstance(value, type):
         found = creation.replacement(value)
         if found is not None:
             return found
         if kind is FunctionType and is_user_function(value) and survey(value)[0]:
             return copy_function(value)
-    elif kind is ModuleType and is_user_module(value):
+    elif kind is ModuleType and (value.__name__ in libraries.MODULES or is_user_module(value)):
         return UserModule(value)
+    elif kind is MethodType and type(value.__self__) in creation.INSTANCES:
+        return getattr(translate(value.__self__), value.__name__)
     return value
 
 
 class UserModule:
-    """A user's module as copied functions see it."""
+    """A user's module, or one of SciPy's, as copied functions see it."""
 
     def __init__(self, module: ModuleType) -> None:
         self.__dict__["_module"] = module
@@ -193,7 +212,9 @@ class UserModule:
 
 
 def _import(*args: Any, **kwargs: Any) -> Any:
-    return translate(builtins.__import__(*args, **kwargs))
+    module = builtins.__import__(*args, **kwargs)
+    libraries.load()
+    return translate(module)
 
 
 _BUILTINS: Final = {**vars(builtins), "__import__": _import}
@@ -229,9 +250,12 @@ def rebound(function: Callable[..., Any]) -> tuple[Callable[..., Any], bool]:
 
     Methods, ``functools.partial`` objects and callable objects are looked through.
     """
+    if type(function) in creation.INSTANCES:
+        return creation.INSTANCES[type(function)](function), True
     if isinstance(function, FunctionType):
         if not is_user_function(function):
             return function, True
+        libraries.load()
         creates, mutates = survey(function)
         if not creates:
             return function, mutates

@@ -1,4 +1,4 @@
-"""Shapes: reshape, transpose, join, split, repeat."""
+"""Shapes: reshape, transpose, broadcast, copy; views of arrays."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ...core.source import user_line
 from ...ops import arithmetic, shape
 from ..dispatch import implements
 from ..tracer import as_view, fresh
-from .common import Axes, as_dtype, finish, normalize_axes, normalize_axis, operand_aval, stretch, together, traced
-from .reductions import common_dtype
+from .arrays import array
+from .common import Axes, normalize_axes, normalize_axis, operand_aval, stretch, together, traced
 
 
 class Reshape:
@@ -40,6 +40,23 @@ class Transpose:
 
     def write(self, base: Any, value: Any) -> Any:
         return shape.transpose(value, axes=tuple(int(i) for i in np.argsort(self.axes)))
+
+
+class ReadOnly:
+    """A view that NumPy does not let be written through."""
+
+    def write(self, base: Any, value: Any) -> Any:
+        raise ValueError(f"assignment destination is read-only\n  at:    {user_line()}\n  fix:   write into a .copy()")
+
+
+class BroadcastTo(ReadOnly):
+    """A view stretched along axes of size 1 and new axes."""
+
+    def __init__(self, shape: Axes) -> None:
+        self.shape = shape
+
+    def read(self, base: Any) -> Any:
+        return stretch(base, self.shape)
 
 
 def view(x: Any, how: Any) -> Any:
@@ -138,9 +155,9 @@ def _at_least(function: Any, n: int) -> None:
     @implements(function)
     def at_least(*arrays: Any) -> Any:
         def widen(a: Any) -> Any:
-            if np.ndim(a) >= n:
-                return a
-            x = traced(a, list(arrays))
+            x = array(a)
+            if x.ndim >= n:
+                return x
             if n == 3 and x.ndim == 2:
                 return x[:, :, None]
             if n == 3 and x.ndim == 1:
@@ -162,57 +179,14 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     shape = tuple(shape) if isinstance(shape, (tuple, list)) else (operator.index(shape),)
     if np.broadcast_shapes(x.shape, shape) != shape:
         raise ValueError(f"cannot broadcast shape {x.shape} to {shape}\n  at:    {user_line()}")
-    return stretch(x, shape)
+    return view(x, BroadcastTo(shape))
 
 
 @implements(np.broadcast_arrays)
 def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
     xs = together(*args)
     shape = np.broadcast_shapes(*[x.shape for x in xs])
-    return tuple(stretch(x, shape) for x in xs)
-
-
-@implements(np.concatenate)
-def concatenate(arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: Any = None) -> Any:
-    arrays = list(arrays)
-    wanted = np.dtype(dtype) if dtype is not None else common_dtype([operand_aval(a) for a in arrays])
-    xs = [as_dtype(x, wanted) for x in together(*arrays)]
-    if axis is None:
-        xs, axis = [np.ravel(x) for x in xs], 0
-    if any(x.ndim == 0 for x in xs):
-        raise ValueError(f"zero-dimensional arrays cannot be concatenated\n  at:    {user_line()}")
-    joined = shape.concatenate(*xs, axis=normalize_axis(axis, xs[0].ndim))
-    return finish(joined, out, "np.concatenate")
-
-
-@implements(np.stack)
-def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: Any = None) -> Any:
-    arrays = together(*arrays)
-    if len({x.shape for x in arrays}) != 1:
-        shapes = ", ".join(str(x.shape) for x in arrays)
-        raise ValueError(f"all input arrays must have the same shape: {shapes}\n  at:    {user_line()}")
-    return concatenate([np.expand_dims(x, axis) for x in arrays], axis, out, dtype=dtype)
-
-
-@implements(np.hstack)
-def hstack(tup: Any, *, dtype: Any = None, casting: Any = None) -> Any:
-    arrays = [np.atleast_1d(x) for x in together(*tup)]
-    return concatenate(arrays, 0 if arrays[0].ndim == 1 else 1, dtype=dtype)
-
-
-@implements(np.vstack)
-def vstack(tup: Any, *, dtype: Any = None, casting: Any = None) -> Any:
-    return concatenate([np.atleast_2d(x) for x in together(*tup)], 0, dtype=dtype)
-
-
-@implements(np.dstack)
-def dstack(tup: Any) -> Any:
-    return concatenate([np.atleast_3d(x) for x in together(*tup)], 2)
-
-
-@implements(np.column_stack)
-def column_stack(tup: Any) -> Any:
-    return concatenate([x if x.ndim > 1 else np.reshape(x, (-1, 1)) for x in together(*tup)], 1)
+    return tuple(x if x.shape == shape else view(x, BroadcastTo(shape)) for x in xs)
 
 
 @implements(np.copy)
@@ -225,7 +199,9 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
 
 def _filled(function: Any, value: Any) -> None:
     @implements(function)
-    def like(a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None) -> Any:
+    def like(
+        a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+    ) -> Any:
         of = operand_aval(a)
         wanted = of.shape if shape is None else shape
         return fresh(np.full(wanted, value, of.dtype if dtype is None else dtype))
@@ -258,5 +234,3 @@ def ndim_of(a: Any) -> int:
 def size_of(a: Any, axis: Any = None) -> int:
     of = operand_aval(a)
     return of.size if axis is None else math.prod(of.shape[i] for i in normalize_axes(axis, of.ndim))
-
-

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ...core.source import user_line
-from ...errors import UntraceableError, explain
 from ...ops import sort as ops
 from ..dispatch import implements
 from ..tracer import Tracer
@@ -121,23 +120,3 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     falling = n > 1 and bool(bins[0] > bins[-1])
     side = "left" if right else "right"
     return n - searchsorted(bins[::-1], x, side) if falling else searchsorted(bins, x, side)
-
-
-def _data_dependent(function: Any, instead: str) -> None:
-    """Enter a function whose result's shape depends on values: it cannot be part of a graph."""
-
-    @implements(function)
-    def refuse(*args: Any, **_: Any) -> Any:
-        raise UntraceableError(
-            explain(
-                f"The shape of np.{function.__name__}'s result depends on values, and a graph has fixed shapes.",
-                found=", ".join(repr(a) for a in args if isinstance(a, Tracer)),
-                line=user_line(),
-                fix=instead,
-            )
-        )
-
-
-for _function in (np.unique, np.union1d, np.intersect1d, np.setdiff1d, np.setxor1d):
-    _data_dependent(_function, "do it outside of the function, or on wg.stop_gradient values that are known, and pass it in")
-
