@@ -1,7 +1,7 @@
 """What the special functions share: SciPy's code, looked up when it is first needed, and orders that are no variables.
 
-Importing ``scipy.special`` takes longer than importing all of Wengert.  ``import scipy`` alone is cheap; SciPy then loads
-a submodule when somebody asks for it, which here is when a special function is run.
+Importing ``scipy.special`` takes longer than importing all of Wengert.  ``import scipy`` alone is cheap; SciPy then
+loads a submodule when somebody asks for it, which here is when a special function is run.
 
 Formulas are from the NIST Digital Library of Mathematical Functions, https://dlmf.nist.gov, quoted by number.
 """

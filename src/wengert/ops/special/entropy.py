@@ -60,8 +60,8 @@ xlog1py = special(
 )
 
 # -- entropies --------------------------------------------------------------------------------------------------------
-# At x = 0 the entropies have a vertical tangent, as sqrt has, and the derivative is infinite; outside of their domain it
-# is 0.
+# At x = 0 the entropies have a vertical tangent, as sqrt has, and the derivative is infinite; outside of their domain
+# it is 0.
 
 
 def _inside(x: Any, value: Any) -> Any:

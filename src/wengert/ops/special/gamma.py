@@ -1,4 +1,4 @@
-"""The gamma function and its relatives: logarithm, slopes, beta function, binomials, incomplete integrals.  DLMF 5, 8."""
+"""Gamma and its relatives: logarithm, slopes, beta function, binomials, incomplete integrals.  DLMF 5, 8."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Hypergeometric functions, and integrals whose derivatives they are: elliptic, exponential, sine and cosine integrals.
 
-The slope of a hypergeometric function is one with each parameter raised by 1 (DLMF 13.3.15, 15.5.1, 16.3.1).  What has a
-removable gap in its derivative, such as sin(x) / x at 0, is written with them and has none.
+The slope of a hypergeometric function is one with each parameter raised by 1 (DLMF 13.3.15, 15.5.1, 16.3.1).  What has
+a removable gap in its derivative, such as sin(x) / x at 0, is written with them and has none.
 """
 
 from __future__ import annotations
