@@ -99,4 +99,3 @@ eig = primitive(
     label="gradient mixer",
     explanation="turns the gradients of values and vectors back into the basis of the matrix, weighted by one over the gaps",
 )
-

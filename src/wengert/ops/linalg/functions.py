@@ -12,11 +12,10 @@ that refer to each other in this way have derivatives of every order.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
-import scipy.linalg
+import scipy
 
 from ...core.aval import Aval, aval
 from ...core.primitive import NoRule, Sample, primitive
@@ -24,17 +23,14 @@ from ...errors import ShapeError, explain
 from ..family import is_linear, total
 from .matrices import batch_of, each, embedded, joined, numbers, part, square, turned, well_conditioned
 
-KINDS: Final[dict[str, Callable[[Any], Any]]] = {
-    name: getattr(scipy.linalg, name)
-    for name in ("expm", "logm", "sqrtm", "cosm", "sinm", "tanm", "coshm", "sinhm", "tanhm")
-}
-"""Name -> what computes it for one matrix."""
+KINDS: Final = ("expm", "logm", "sqrtm", "cosm", "sinm", "tanm", "coshm", "sinhm", "tanhm")
+"""Names of SciPy's functions."""
 
 
 def _one(a: Any, kind: str) -> Any:
     if not a.size:
         return np.array(a)
-    made = np.asarray(KINDS[kind](a))
+    made = np.asarray(getattr(scipy.linalg, kind)(a))  # SciPy loads scipy.linalg when it is first asked for
     if made.dtype.kind == "c" and a.dtype.kind != "c":
         if np.any(made.imag != 0):
             raise np.linalg.LinAlgError(

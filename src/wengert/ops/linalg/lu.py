@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.linalg import get_lapack_funcs
+import scipy
 
 from ...core.aval import Aval, aval
 from ...core.primitive import NoRule, Sample, primitive
@@ -44,7 +44,7 @@ def _lu(a: Any) -> Any:
         order = np.broadcast_to(np.arange(m), (*lead, m)).copy()
         lower_part = np.broadcast_to(np.eye(m, k, dtype=a.dtype), (*lead, m, k)).copy()
         return order, lower_part, np.zeros((*lead, k, n), a.dtype)
-    (getrf,) = get_lapack_funcs(("getrf",), (a,))
+    (getrf,) = scipy.linalg.get_lapack_funcs(("getrf",), (a,))
     packed = each(lambda x: getrf(x)[0], a)
     pivots = each(lambda x: getrf(x)[1], a)
     order = np.empty((*lead, m), np.intp)

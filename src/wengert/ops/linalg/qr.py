@@ -36,7 +36,9 @@ from .solve import triangular_solve
 def _infer(a: Aval, full: bool) -> tuple[Aval, Aval]:
     *lead, m, n = matrix(a, "qr")
     if m < n:
-        raise ShapeError(explain("The primitive qr takes matrices with at least as many rows as columns.", found=f"{a!r}"))
+        raise ShapeError(
+            explain("The primitive qr takes matrices with at least as many rows as columns.", found=f"{a!r}")
+        )
     k = m if full else n
     return aval((*lead, m, k), a.dtype), aval((*lead, k, n), a.dtype)
 

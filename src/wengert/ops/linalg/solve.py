@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.linalg import get_lapack_funcs
+import scipy
 
 from ...core.aval import Aval, aval
 from ...core.primitive import NoRule, Sample, primitive
@@ -103,13 +103,15 @@ solve = primitive(
 def _triangular(a: Any, b: Any, lower: bool, unit: bool) -> Any:
     if not a.size or not b.size:
         return np.array(b)
-    (trtrs,) = get_lapack_funcs(("trtrs",), (a, b))
+    (trtrs,) = scipy.linalg.get_lapack_funcs(("trtrs",), (a, b))
 
     def one(a: Any, b: Any) -> Any:
         # LAPACK's matrices are stored by columns: it is given the transposed one, which needs no copy.
         x, info = trtrs(a.T, b, lower=not lower, trans=1, unitdiag=unit)
         if info > 0:
-            raise np.linalg.LinAlgError(f"singular matrix: the triangular factor has a zero on its diagonal at {info - 1}")
+            raise np.linalg.LinAlgError(
+                f"singular matrix: the triangular factor has a zero on its diagonal at {info - 1}"
+            )
         return x
 
     return np.ascontiguousarray(each(one, np.ascontiguousarray(a), b))
