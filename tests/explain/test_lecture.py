@@ -54,7 +54,10 @@ def test_the_reverse_table(example: Report) -> None:
     assert [row["name"] for row in data["rows"]] == ["output", "v4", "v3", "v2"]
     adjoints = {row["name"]: row["adjoint"]["value"] for row in data["rows"]}
     assert adjoints == {"output": 1.0, "v4": 1.0, "v3": 1.0, "v2": 1.0}
-    sends = {row["name"]: [(s["to"], s["sign"], s["formula"], s["value"]["value"]) for s in row["sends"]] for row in data["rows"]}
+    sends = {
+        row["name"]: [(s["to"], s["sign"], s["formula"], s["value"]["value"]) for s in row["sends"]]
+        for row in data["rows"]
+    }
     assert sends["v3"] == [("x1", "+=", "x2 * v3_bar", 3.0), ("x2", "=", "x1 * v3_bar", 2.0)]
     assert sends["v2"] == [("x1", "+=", "cos(x1) * v2_bar", np.cos(2.0))]
     assert {g["input"]: g["gradient"]["value"] for g in data["gradients"]} == {"x1": np.cos(2.0) + 3, "x2": 2.0}

@@ -121,16 +121,24 @@ def _lines(graph: Graph, indent: str) -> Iterator[str]:
     lines = [equation_text(graph, equation, names) for equation in graph.equations]
     width = min(_WIDTH, max((len(line) for line in lines), default=0))
     before: Any = None
-    places: dict[Source, str] = {}
+    places: dict[tuple[int, int], str] = {}
     for line, equation in zip(lines, graph.equations, strict=True):
         source = equation.source
-        here = "" if source is None else places.get(source) or places.setdefault(source, str(source))
+        here = "" if source is None else _place(source, places)
         yield f"{indent}    {line:<{width}}  # {here}" if here and here != before else f"{indent}    {line}"
         before = here
         for key, inner in subgraphs(equation):
             yield f"{indent}        {key} ="
             yield from _lines(inner, indent + "            ")
     yield f"{indent}    return {', '.join(names[i] for i in graph.outputs)}"
+
+
+def _place(source: Source, known: dict[tuple[int, int], str]) -> str:
+    """Return a place as text, looked up once.  By identity: Python calls equal code of two functions equal."""
+    key = (id(source.code), source.lasti)
+    if key not in known:
+        known[key] = str(source)
+    return known[key]
 
 
 _ARRAY: Final = np.empty(1)  # stands for an input that is not a constant, whatever its shape

@@ -12,7 +12,7 @@ from .blocks import Block, Paragraph, Section, Table
 from .linear import Derivative
 from .values import number, shape_text, short, show, summary
 
-_PRODUCTS: Final = ("dot", "convolution")
+_PRODUCTS: Final = ("dot", "conv")
 """Primitives that begin a layer when they read a parameter for the first time."""
 
 

@@ -40,8 +40,8 @@ class Coordinates:
         return len(self.places) == self.total
 
     def pick(self, gradients: Sequence[Any]) -> Any:
-        """Return the chosen entries of one array for each active input."""
-        return np.array([np.ravel(gradients[k])[j] for k, j in self.places])
+        """Return the chosen entries of one array for each active input, of complex ones by the real part."""
+        return np.real(np.array([np.ravel(gradients[k])[j] for k, j in self.places]))
 
 
 def _spaced(n: int, most: int) -> list[int]:
@@ -68,7 +68,7 @@ def shifted(subject: Subject, place: tuple[int, int], step: Any) -> Values:
 def step_at(subject: Subject, place: tuple[int, int], step: float) -> float:
     """Scale a step with the size of the entry that it is added to, where that is over 1."""
     i = subject.active_inputs[place[0]]
-    return step * max(1.0, abs(float(np.ravel(subject.values[i])[place[1]])))
+    return step * max(1.0, float(abs(np.ravel(subject.values[i])[place[1]])))
 
 
 def differences(
@@ -81,7 +81,7 @@ def differences(
         h = step_at(subject, place, step)
         ahead = weighted(subject, value(shifted(subject, place, h)))
         behind = weighted(subject, value(shifted(subject, place, -h))) if central else here
-        slopes.append((ahead - behind) / (2 * h if central else h))
+        slopes.append(np.real(ahead - behind) / (2 * h if central else h))
     return np.array(slopes, float)
 
 
@@ -92,7 +92,7 @@ _ANALYTIC: Final = frozenset(
     "arcsin "
     "arccos arctan sinh cosh tanh arcsinh arccosh arctanh broadcast reshape transpose rev concatenate pad slice "
     "slice_add "
-    "slice_set gather gather_add gather_set reduce_sum reduce_prod cumsum cumprod dot convolution solve inv det".split()
+    "slice_set gather gather_add gather_set reduce_sum reduce_prod cumsum cumprod dot conv solve inv det".split()
 )
 """Primitives whose NumPy function, given complex numbers, computes the analytic continuation of the real one."""
 
@@ -113,10 +113,21 @@ def _real_parts(compare: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x, y: compare(np.real(x), np.real(y))
 
 
+def _extreme(choose: Callable[..., Any]) -> Callable[..., Any]:
+    def over(x: Any, axes: tuple[int, ...]) -> Any:
+        kept = [a for a in range(np.ndim(x)) if a not in axes]
+        rows = np.transpose(x, (*kept, *axes)).reshape(*(np.shape(x)[a] for a in kept), -1)
+        return np.take_along_axis(rows, choose(np.real(rows), axis=-1)[..., None], -1)[..., 0]
+
+    return over
+
+
 _CONTINUED: Final[dict[str, Callable[..., Any]]] = {
     "abs": _absolute,
     "max": _larger,
     "min": _smaller,
+    "reduce_max": _extreme(np.argmax),
+    "reduce_min": _extreme(np.argmin),
     "hypot": lambda x, y: np.sqrt(x * x + y * y),
     "logaddexp": lambda x, y: _larger(x, y) + np.log1p(np.exp(_smaller(x, y) - _larger(x, y))),
     "select": lambda which, x, y: np.where(which, x, y)[()],
@@ -183,13 +194,22 @@ def extended(subject: Subject, places: Coordinates) -> Any:
     return np.array(slopes, np.longdouble)
 
 
+def _alike(args: Values) -> Values:
+    """Give all floating and complex operands one dtype: writing into a real array must not lose an imaginary part."""
+    dtypes = {np.asarray(x).dtype for x in args if np.asarray(x).dtype.kind in "fc"}
+    if len(dtypes) < 2:
+        return args
+    common = np.result_type(*dtypes)
+    return [np.asarray(x).astype(common)[()] if np.asarray(x).dtype.kind in "fc" else x for x in args]
+
+
 def _evaluate_complex(graph: Graph, inputs: Values) -> Values:
     env: Values = [None] * len(graph.avals)
     for i, value in zip(graph.inputs, inputs, strict=True):
         env[i] = value
     with np.errstate(all="ignore"):
         for equation in graph.equations:
-            args = [env[i] for i in equation.inputs]
+            args = _alike([env[i] for i in equation.inputs])
             record = equation.primitive
             run = _CONTINUED.get(record.name, record.evaluate) if any(map(np.iscomplexobj, args)) else record.evaluate
             out = run(*args, **dict(equation.params))

@@ -105,9 +105,16 @@ def roads(d: Derivative, sweeps: Sweeps, manual: Callable[..., Any] | None, symb
     }
     labels = [_label(d, place) for place in places.places]
     data = {
-        "entries": labels, "complete": places.complete, "total_entries": n, "reference": about,
-        "reference_value": [number(x) for x in reference], "roads": rows, "step_sizes": series, "swell": swell,
-    }  # fmt: skip
+        "entries": labels,
+        "complex": any(of.dtype.kind == "c" for of in subject.graph.avals),
+        "complete": places.complete,
+        "total_entries": n,
+        "reference": about,
+        "reference_value": [number(x) for x in reference],
+        "roads": rows,
+        "step_sizes": series,
+        "swell": swell,
+    }
     return Section("roads", "Four roads to a derivative", _blocks(data), data)
 
 
@@ -234,10 +241,11 @@ def _blocks(data: dict[str, Any]) -> list[Block]:
         if data["complete"]
         else f" ({len(data['entries'])} of {data['total_entries']:,} entries are compared; times are scaled up)"
     )
+    by_real_parts = ", by the real parts of what is complex" if data["complex"] else ""
     blocks: list[Block] = [
         Paragraph(
-            f"The gradient by {entries}{part}. Errors are relative to the largest entry and measured against "
-            f"{data['reference']}."
+            f"The gradient by {entries}{part}{by_real_parts}. Errors are relative to the largest entry and measured "
+            f"against {data['reference']}."
         ),
         Table(
             ("road", "method", "value", "error", "time", "operations", "remark"),
@@ -290,11 +298,7 @@ def _blocks(data: dict[str, Any]) -> list[Block]:
                 )
             ],
             title="Error over step size"
-            + (
-                ""
-                if complex_error is None
-                else f" (complex step: {error_text(complex_error)})"
-            ),
+            + ("" if complex_error is None else f" (complex step: {error_text(complex_error)})"),
             numbers=frozenset({0, 1, 2}),
         ),
         Curve(

@@ -17,7 +17,7 @@ from ...core.symbol import Sym
 from ...core.tree import flatten, paths, tree_map, unflatten
 from ...core.verify import verify
 from ...errors import ArgumentError, explain
-from ..call import Call
+from ..call import Call, check_argnums
 from ..differentiate import fit
 from ..inspect import named_graph, parameter_names
 
@@ -109,8 +109,8 @@ def study(
     ArgumentError
         If there is nothing to differentiate, or the options do not fit the arguments.
     """
-    args = tuple(tree_map(lambda leaf: float(leaf) if type(leaf) is int else leaf, arg) for arg in args)
-    positions = tuple(range(len(args))) if argnums is None else tuple(argnums)
+    positions = check_argnums(tuple(range(len(args)) if argnums is None else argnums), len(args), "explain")
+    args = tuple(tree_map(_inexact, arg) if k in positions else arg for k, arg in enumerate(args))
     call = Call(function, args, kwargs, positions, "explain", promote=False)
     recording = call.record()
     graph = verify(named_graph(call, recording))
@@ -158,6 +158,11 @@ def study(
         n_out == 1 and not out_avals[0].shape and out_avals[0].dtype.kind == "f",
         direction is None,
     )
+
+
+def _inexact(leaf: Any) -> Any:
+    """Return a Python integer as a float, as ``grad`` does."""
+    return float(leaf) if type(leaf) is int else leaf
 
 
 def _roles(call: Call, parameters: Sequence[int]) -> list[str]:
@@ -245,13 +250,15 @@ class Lines:
     """The user's source lines as short texts, each looked up once."""
 
     def __init__(self) -> None:
-        self._found: dict[Any, tuple[str, int, str]] = {}
+        # By identity: Python calls the code of two functions equal if it does the same at the same line.
+        self._found: dict[tuple[int, int], tuple[str, int, str]] = {}
 
     def of(self, source: Any) -> tuple[str, int, str]:
         """Return file name, line number and text of a place; empty where there is none."""
         if source is None:
             return ("", 0, "")
-        found = self._found.get(source)
+        key = (id(source.code), source.lasti)
+        found = self._found.get(key)
         if found is None:
-            found = self._found[source] = (os.path.basename(source.filename), source.lineno, source.text)
+            found = self._found[key] = (os.path.basename(source.filename), source.lineno, source.text)
         return found

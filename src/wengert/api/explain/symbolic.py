@@ -19,15 +19,18 @@ from ...core.graph import Equation, Graph
 from ...errors import MissingExtraError, explain
 from .linear import Derivative
 from .numeric import Coordinates
+from .symbols import COMPUTED, table
 
-_MOST_OPERATIONS: Final = 2000
+_MOST_OPERATIONS: Final = 1000
 _MOST_SYMBOLS: Final = 24
+_SECONDS: Final = 3.0
+_TOO_SLOW: Final = f"SymPy was given up after {_SECONDS:.0f} s"
 _DIGITS: Final = 40
 ENDLESS: Final = 10**18
 """Where counting stops; sharing can make formulas exponentially large."""
 _MOVING: Final = frozenset(
     "broadcast reshape transpose rev slice slice_add slice_set gather gather_add gather_set concatenate pad reduce_sum "
-    "reduce_prod dot copy".split()
+    "reduce_prod cumsum dot copy".split()
 )
 """Primitives that only move entries, add or multiply them: NumPy does this with formulas as entries too."""
 
@@ -105,7 +108,7 @@ def derive(d: Derivative, places: Coordinates) -> Formula:
     size = written_out(subject.graph)
     if size > _MOST_OPERATIONS or places.total > _MOST_SYMBOLS:
         raise NoFormula(
-            f"the formula would have {count_text(size)} operations and {places.total:,} variables; "
+            f"the formula would have {count_text(size)} operations in {places.total:,} of the inputs' entries; "
             f"it is written out up to {_MOST_OPERATIONS:,} and {_MOST_SYMBOLS}"
         )
     if any(of.dtype.kind == "c" for of in subject.graph.avals):
@@ -118,7 +121,7 @@ def derive(d: Derivative, places: Coordinates) -> Formula:
         ) from error
     start = time.perf_counter()
     symbols, values = _symbols(sympy, d)
-    outs = _formulas(sympy, d, dict(zip(subject.active_inputs, symbols, strict=True)))
+    outs = _formulas(sympy, d, dict(zip(subject.active_inputs, symbols, strict=True)), start + _SECONDS)
     weights = subject.cotangents
     terms = [
         _number(sympy, w) * y
@@ -129,13 +132,17 @@ def derive(d: Derivative, places: Coordinates) -> Formula:
     ]
     result = sympy.Add(*terms)
     wanted = [np.ravel(symbols[k])[j] for k, j in places.places]
-    gradient = [sympy.diff(result, x) for x in wanted]
+    gradient = []
+    for x in wanted:
+        if time.perf_counter() > start + _SECONDS:
+            raise NoFormula(_TOO_SLOW)
+        gradient.append(sympy.diff(result, x))
     derived = time.perf_counter() - start
     flat = [x for array in symbols for x in np.ravel(array)]
-    precise = sympy.lambdify(flat, gradient, "mpmath", dummify=True)
+    precise = sympy.lambdify(flat, gradient, [COMPUTED, "mpmath"], dummify=True)
     with _precision():
         exact = np.array([complex(x).real for x in precise(*[_mpf(v) for v in values])])
-    quick = sympy.lambdify(flat, gradient, ["scipy", "numpy"], dummify=True)
+    quick = sympy.lambdify(flat, gradient, [COMPUTED, "scipy", "numpy"], dummify=True)
     numbers = [np.float64(v) for v in values]
     with np.errstate(all="ignore"):
         value = np.array([float(x) for x in quick(*numbers)])
@@ -176,7 +183,7 @@ def _symbols(sympy: Any, d: Derivative) -> tuple[list[Any], list[float]]:
         array = np.empty(value.shape, object)
         for index in np.ndindex(value.shape):
             label = name if not index else f"{name}[{','.join(map(str, index))}]"
-            array[index] = sympy.Symbol(label, real=True)
+            array[index] = sympy.Symbol(label)
             values.append(float(value[index]))
         made.append(array)
     return made, values
@@ -200,10 +207,10 @@ def _number(sympy: Any, value: Any) -> Any:
     return sympy.Float(float(value), _DIGITS)
 
 
-def _formulas(sympy: Any, d: Derivative, symbols: dict[int, Any]) -> list[Any]:
+def _formulas(sympy: Any, d: Derivative, symbols: dict[int, Any], deadline: float) -> list[Any]:
     """Evaluate the graph with formulas as entries; what derivatives do not flow through stays a number."""
     subject = d.subject
-    table = _table(sympy)
+    formulas = table(sympy)
     env: dict[int, Any] = dict(symbols)
 
     def entries(i: int) -> Any:
@@ -222,7 +229,9 @@ def _formulas(sympy: Any, d: Derivative, symbols: dict[int, Any]) -> list[Any]:
         moves = any(i in d.parts.values for i in equation.outputs) or equation.primitive.name in _RELATIONS
         if not (symbolic and moves):
             continue
-        out = _apply(equation, table, entries, subject.values)
+        if time.perf_counter() > deadline:
+            raise NoFormula(_TOO_SLOW)
+        out = _apply(equation, formulas, entries, subject.values)
         env[equation.outputs[0]] = _array(out)
     return [entries(i) for i in subject.graph.outputs]
 
@@ -230,7 +239,7 @@ def _formulas(sympy: Any, d: Derivative, symbols: dict[int, Any]) -> list[Any]:
 _RELATIONS: Final = ("gt", "ge", "lt", "le", "eq", "ne")
 
 
-def _apply(equation: Equation, table: dict[str, Any], entries: Callable[[int], Any], values: list[Any]) -> Any:
+def _apply(equation: Equation, formulas: dict[str, Any], entries: Callable[[int], Any], values: list[Any]) -> Any:
     record, params = equation.primitive, dict(equation.params)
     if record.name in _MOVING:
         # Index arrays stay numbers; everything else that is joined with formulas becomes a formula.
@@ -239,7 +248,7 @@ def _apply(equation: Equation, table: dict[str, Any], entries: Callable[[int], A
             values[i] if indexed and np.asarray(values[i]).dtype.kind in "iu" else entries(i) for i in equation.inputs
         ]
         return record.evaluate(*args, **params)
-    function = table.get(record.name)
+    function = formulas.get(record.name)
     if function is None:
         raise NoFormula(f"no formula is known for {record.name}")
     args = [entries(i) for i in equation.inputs]
@@ -247,60 +256,6 @@ def _apply(equation: Equation, table: dict[str, Any], entries: Callable[[int], A
         return function(args[0], params["axes"])
     run = np.frompyfunc(lambda *xs: function(*xs, **params), len(args), 1)
     return run(*args)
-
-
-def _table(s: Any) -> dict[str, Callable[..., Any]]:
-    """Return the formula of each elementwise primitive; ``s`` is SymPy."""
-
-    def extreme(function: Any) -> Callable[..., Any]:
-        def over(array: Any, axes: tuple[int, ...]) -> Any:
-            kept = [a for a in range(array.ndim) if a not in axes]
-            rows = np.transpose(array, (*kept, *axes)).reshape(*(array.shape[a] for a in kept), -1)
-            out = np.empty(rows.shape[:-1], object)
-            for index in np.ndindex(out.shape):
-                out[index] = function(*rows[index])
-            return out
-
-        return over
-
-    same = ("sin cos tan sinh cosh tanh exp log sqrt cbrt sign floor erf erfc gamma loggamma").split()
-    table: dict[str, Callable[..., Any]] = {name: getattr(s, name) for name in same}
-    table.update({f"arc{name}": getattr(s, f"a{name}") for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")})
-    table.update(
-        {
-            "add": lambda x, y: x + y,
-            "sub": lambda x, y: x - y,
-            "neg": lambda x: -x,
-            "mul": lambda x, y: x * y,
-            "scale": lambda x, y: x * y,
-            "div": lambda x, y: x / y,
-            "reciprocal": lambda x: 1 / x,
-            "integer_pow": lambda x, n: x**n,
-            "pow": lambda x, y: x**y,
-            "exp2": lambda x: s.Integer(2) ** x,
-            "expm1": lambda x: s.exp(x) - 1,
-            "log2": lambda x: s.log(x) / s.log(2),
-            "log10": lambda x: s.log(x) / s.log(10),
-            "log1p": lambda x: s.log(1 + x),
-            "logaddexp": lambda x, y: s.log(s.exp(x) + s.exp(y)),
-            "arctan2": s.atan2,
-            "hypot": lambda x, y: s.sqrt(x**2 + y**2),
-            "abs": s.Abs,
-            "convert": lambda x, dtype: x,
-            "max": s.Max,
-            "min": s.Min,
-            "reduce_max": extreme(s.Max),
-            "reduce_min": extreme(s.Min),
-            "gt": s.Gt,
-            "ge": s.Ge,
-            "lt": s.Lt,
-            "le": s.Le,
-            "eq": s.Eq,
-            "ne": s.Ne,
-            "select": lambda which, x, y: s.Piecewise((x, which), (y, True)),
-        }
-    )
-    return table
 
 
 def _text(sympy: Any, expression: Any) -> str:

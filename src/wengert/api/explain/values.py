@@ -16,6 +16,8 @@ def number(value: Any) -> Any:
     """Return a number as JSON can hold it; nan and infinities as strings, complex numbers as an object."""
     if isinstance(value, np.generic | np.ndarray):
         value = value.item()
+    if isinstance(value, np.longdouble):  # the only number that item() leaves to NumPy
+        value = float(value)
     if isinstance(value, complex):
         return {"re": number(value.real), "im": number(value.imag)}
     if isinstance(value, float) and not math.isfinite(value):
