@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import safetensors.numpy
 
 from wengert import train
-from wengert.errors import CheckpointError
+from wengert.errors import CheckpointError, MissingExtraError
 from wengert.train import checkpoint as module
 
 CONTENT = {
@@ -180,3 +181,9 @@ def test_what_a_checkpoint_does_not_hold(tmp_path: Path, value: Any) -> None:
     with pytest.raises(CheckpointError, match="A checkpoint holds dicts"):
         train.save_checkpoint(tmp_path / "c", {"x": [value]})
     assert not (tmp_path / "c").exists()
+
+
+def test_without_safetensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'wengert\[train\]'"):
+        train.save_checkpoint(tmp_path / "c", 1)

@@ -204,6 +204,13 @@ def test_the_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
     assert "epoch 2/2" in capsys.readouterr().out
 
 
+def test_without_rich_there_are_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setitem(sys.modules, "rich.progress", None)
+    run(epochs=1, progress=True)
+    assert capsys.readouterr().out.startswith("epoch 1/1  loss ")
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
