@@ -29,7 +29,7 @@ def module_of(file: Path, package: Path) -> tuple[str, ...]:
 def imports_of(tree: ast.AST, module: tuple[str, ...], is_package: bool) -> Iterator[tuple[int, tuple[str, ...], bool]]:
     """Yield line, absolute dotted name as a tuple, and whether it stands in a function, for each import."""
 
-    def visit(node: ast.AST, local: bool) -> Iterator[tuple[int, tuple[str, ...], bool]]:
+    def visit(node: ast.AST, local: bool, lazy: bool) -> Iterator[tuple[int, tuple[str, ...], bool]]:
         match node:
             case ast.Import(names=names):
                 for alias in names:
@@ -46,14 +46,18 @@ def imports_of(tree: ast.AST, module: tuple[str, ...], is_package: bool) -> Iter
             ):
                 match node.args:
                     case [ast.Constant(value=str(name)), *_]:
-                        yield node.lineno, tuple(name.split(".")), local
+                        target = tuple(name.split("."))
+                        # A package may load its own modules on demand, by the module-level __getattr__ of PEP 562.
+                        own = is_package and lazy and target[: len(module)] == module
+                        yield node.lineno, target, local and not own
                     case _ if module != module[:1]:
                         yield node.lineno, ("<computed name>",), local
         inside = local or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        within = lazy or (isinstance(node, ast.FunctionDef) and node.name == "__getattr__" and not local)
         for child in ast.iter_child_nodes(node):
-            yield from visit(child, inside)
+            yield from visit(child, inside, within)
 
-    yield from visit(tree, False)
+    yield from visit(tree, False, False)
 
 
 def complaint(source: str, target: str) -> str | None:

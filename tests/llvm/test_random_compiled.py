@@ -39,7 +39,9 @@ def check_same(graph: Any, values: list[Any], single: bool) -> None:
 @given(programs())
 @examples(150)
 def test_functions(program: Program) -> None:
-    recording = Call(program.function(), tuple(program.args), {}, tuple(range(len(program.args))), "trace", promote=False).record()
+    recording = Call(
+        program.function(), tuple(program.args), {}, tuple(range(len(program.args))), "trace", promote=False
+    ).record()
     values = [*program.args, *recording.constants()]
     check_same(simplify(recording.graph()), values, is_single(program))
 

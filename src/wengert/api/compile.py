@@ -56,7 +56,8 @@ def jit(
     Returns
     -------
     callable
-        Same arguments and results.  Python's side effects (prints, changes of globals, random numbers) happen only while
+        Same arguments and results.  Python's side effects (prints, changes of globals, random numbers) happen only
+        while
         recording.  Branches on values (``if x > 0``) are guarded: a call that branches otherwise is recorded anew.
 
     Raises
@@ -141,7 +142,9 @@ class Jitted:
         leaves, tree, static = self._split(args, kwargs)
         if current() is not None:
             if any(isinstance(leaf, Sym) and leaf.builder is not None for leaf in leaves):
-                return rebound(self._fun)[0](*args, **kwargs)  # inside another recording its equations are just recorded
+                return rebound(self._fun)[0](
+                    *args, **kwargs
+                )  # inside another recording its equations are just recorded
             leaves = [array_like(leaf, "jit")[0] if isinstance(leaf, Sym) else leaf for leaf in leaves]
         key = (tree, static, *[_signature(leaf) for leaf in leaves])
         try:
@@ -248,7 +251,8 @@ class Jitted:
             for effect in frozen_effects(code):
                 self._warn_once(
                     effect,
-                    f"{effect} while it was recorded; later calls run the recorded graph and do not. Do it outside, on the result.",
+                    f"{effect} while it was recorded; later calls run the recorded graph and do not. Do it outside, "
+                    "on the result.",
                 )
 
     def _warn_once(self, key: str, what: str) -> None:
@@ -270,8 +274,8 @@ class Jitted:
     def _fall_back(self, args: Any, kwargs: Any) -> Any:
         self._warn_once(
             "variants",
-            f"took {MAX_VARIANTS} different paths through its Python branches; further ones run without jit. Use np.where (or "
-            "wg.cond) for choices that depend on values, or leave jit out.",
+            f"took {MAX_VARIANTS} different paths through its Python branches; further ones run without jit. Use "
+            "np.where (or wg.cond) for choices that depend on values, or leave jit out.",
         )
         return self._fun(*args, **kwargs)
 

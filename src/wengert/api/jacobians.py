@@ -27,14 +27,16 @@ def jacobian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, mode: st
     argnums : int or sequence of int
         Which arguments to differentiate with respect to.
     mode : {"auto", "forward", "reverse"}
-        Forward mode costs about one run per input entry and fills in columns, reverse mode one per output entry and fills in
+        Forward mode costs about one run per input entry and fills in columns, reverse mode one per output entry and
+        fills in
         rows; "auto" takes the smaller number, reverse where they are equal only if it needs fewer.
 
     Returns
     -------
     callable
         For a result of shape ``s`` and an argument of shape ``t`` an array of shape ``s + t`` (numerator layout:
-        entry [i, j] is the derivative of result i by argument j).  Containers nest: the result's outside, the argument's inside.
+        entry [i, j] is the derivative of result i by argument j).  Containers nest: the result's outside, the
+        argument's inside.
 
     Raises
     ------
@@ -74,7 +76,9 @@ def jacobian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, mode: st
 
 
 def prefers_forward(n_in: int, n_out: int) -> bool:
-    """Say whether ``mode="auto"`` takes forward mode: a column for each input entry, not a row for each output entry."""
+    """Say whether ``mode="auto"`` takes forward mode: a column for each input entry, not a row for each output
+    entry.
+    """
     return n_in <= n_out
 
 
@@ -189,7 +193,8 @@ def hessian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callab
 
 
 def hvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    """Return the Hessian of a scalar function times a vector, forward over reverse: a few times the cost of the function.
+    """Return the Hessian of a scalar function times a vector, forward over reverse: a few times the cost of the
+    function.
 
     Parameters
     ----------

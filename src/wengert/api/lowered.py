@@ -30,7 +30,9 @@ class Lowered:
 
     @property
     def steps(self) -> list[str]:
-        """What the program does, a line each: loop nests with what they read, compute and write, products, interpreted equations."""
+        """What the program does, a line each: loop nests with what they read, compute and write, products,
+        interpreted equations.
+        """
         return [llvm.inspect.step_text(step, self.simplified) for step in self._program.steps]
 
     def llvm_ir(self) -> str:
@@ -48,7 +50,9 @@ class Lowered:
 
     @property
     def operations(self) -> int:
-        """Scalar operations of one run: loop points times operations in the body, and two for each term of a product."""
+        """Scalar operations of one run: loop points times operations in the body, and two for each term of a
+        product.
+        """
         return int(sum(llvm.inspect.operations(step) for step in self._program.steps))
 
     @property
@@ -62,7 +66,8 @@ class Lowered:
             str(self.graph),
             f"simplified: {len(self.graph.equations)} -> {len(self.simplified.equations)} equations",
             str(self.simplified),
-            f"steps ({len(self.steps)}; {self.operations} operations, {self.bytes_moved} bytes moved, arena {self.arena} bytes):",
+            f"steps ({len(self.steps)}; {self.operations} operations, {self.bytes_moved} bytes moved, "
+            f"arena {self.arena} bytes):",
             *(f"    {line}" for line in self.steps),
         ]
         return "\n".join(lines)

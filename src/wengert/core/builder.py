@@ -22,14 +22,16 @@ GUARD: Final = "guard"
 class Builder:
     """A graph under construction.
 
-    An operation appends an entry to ``code`` and runs nothing.  The list of entries, with the avals of the inputs, *is* the
+    An operation appends an entry to ``code`` and runs nothing.  The list of entries, with the avals of the inputs,
+    *is* the
     structure of the program: two recordings with equal lists are the same program with other numbers in it, and
     :meth:`key` is therefore what compiled programs are kept under.
 
     Parameters
     ----------
     level : int
-        Nesting depth of the trace.  Where symbols of several builders meet, the innermost (highest) records, and the others'
+        Nesting depth of the trace.  Where symbols of several builders meet, the innermost (highest) records, and the
+        others'
         become explicit inputs of it: nested derivatives cannot be confused.
     wrap : type
         What to hand out for a value: :class:`Sym` in transforms, the NumPy-like tracer when user code runs.
@@ -174,7 +176,8 @@ class Builder:
         if outs is None:
             outs = infer(record, key)
         first = len(avals)
-        # The instruction's offset is part of the structure: what a cached program says of the user's line is then right.
+        # The instruction's offset is part of the structure: what a cached program says of the user's line is then
+        # right.
         self.code.append((record, ins, params, self.lasti))
         self.places.append(self.place)
         avals.extend(outs)
@@ -215,7 +218,8 @@ class Builder:
     def entries(self, start: int = 0, first: int = 0) -> Iterator[tuple[int, tuple[int, ...], tuple[Any, ...], Any]]:
         """Yield position, output numbers, entry and place of each equation.
 
-        Values are numbered as they come, so that where the numbers of one entry begin follows from the entries before it:
+        Values are numbered as they come, so that where the numbers of one entry begin follows from the entries before
+        it:
         ``start`` and ``first`` say where to go on.
         """
         for k in range(start, len(self.code)):

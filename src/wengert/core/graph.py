@@ -66,7 +66,8 @@ class Graph:
     names : tuple of str
         Names of the inputs, for people; empty where nobody gave any.
     constants : tuple of (number, value) pairs
-        Values of captured inputs, for people, where :func:`wengert.trace` knows them.  A program is given them as inputs.
+        Values of captured inputs, for people, where :func:`wengert.trace` knows them.  A program is given them as
+        inputs.
     """
 
     avals: tuple[Aval, ...]

@@ -85,7 +85,8 @@ class Primitive:
     commutes : bool
         True where the first two operands can be exchanged.
     elementwise : bool
-        True where operands and output have one shape and entry i of the output reads entries i only; NumPy's own broadcasting
+        True where operands and output have one shape and entry i of the output reads entries i only; NumPy's own
+        broadcasting
         may then stand in for explicit broadcasts when it runs.
     split : callable(primals, tangents, outputs, **params) -> a pair (e, s) for each output, optional
         For decompositions: directions in which repeated eigenvalues part, and the part of the tangent that then grows
@@ -93,7 +94,8 @@ class Primitive:
     push : callable(primals, tangents, outputs, **params) -> outputs, tangents, optional
         ``jvp`` for an operation of several outputs whose derivative computes them in another way.
     remember : bool
-        False where ``infer`` is not worth remembering: parameters that hold graphs and the user's functions would be kept alive.
+        False where ``infer`` is not worth remembering: parameters that hold graphs and the user's functions would be
+        kept alive.
     """
 
     name: str

@@ -11,11 +11,9 @@ from ..core.aval import Aval, aval
 from ..core.primitive import NoRule, Primitive, Sample, primitive
 from .family import (
     Linear,
-    batch_all,
     elementwise,
     full_like,
     grid,
-    infer_like,
     is_linear,
     linear_jvp,
     pairs,
@@ -156,7 +154,8 @@ scale: Primitive = elementwise(
     commutes=True,
     lower="scale",
 )
-# ``stage`` is the optimistic version: plain multiplication.  The interpreter checks its results for nan and, where there is one,
+# ``stage`` is the optimistic version: plain multiplication.  The interpreter checks its results for nan and, where
+# there is one,
 # runs the exact version.
 
 

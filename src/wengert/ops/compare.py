@@ -53,8 +53,12 @@ sign: Primitive = _flat("sign", "-1, 0 or 1", np.sign, _one, lower="sign")
 
 _logic = lambda: [_bools]  # noqa: E731
 _integers = lambda: [_ints, _bools]  # noqa: E731
-logical_and: Primitive = _flat("logical_and", "x and y", np.logical_and, _logic, np.bool_, commutes=True, lower="logical_and")
-logical_or: Primitive = _flat("logical_or", "x or y", np.logical_or, _logic, np.bool_, commutes=True, lower="logical_or")
+logical_and: Primitive = _flat(
+    "logical_and", "x and y", np.logical_and, _logic, np.bool_, commutes=True, lower="logical_and"
+)
+logical_or: Primitive = _flat(
+    "logical_or", "x or y", np.logical_or, _logic, np.bool_, commutes=True, lower="logical_or"
+)
 logical_xor: Primitive = _flat(
     "logical_xor", "either x or y", np.logical_xor, _logic, np.bool_, commutes=True, lower="logical_xor"
 )
@@ -66,7 +70,9 @@ logical_not: Primitive = _flat(
     np.bool_,
     lower="logical_not",
 )
-bitwise_and: Primitive = _flat("bitwise_and", "bitwise and", np.bitwise_and, _integers, commutes=True, lower="bitwise_and")
+bitwise_and: Primitive = _flat(
+    "bitwise_and", "bitwise and", np.bitwise_and, _integers, commutes=True, lower="bitwise_and"
+)
 bitwise_or: Primitive = _flat("bitwise_or", "bitwise or", np.bitwise_or, _integers, commutes=True, lower="bitwise_or")
 bitwise_xor: Primitive = _flat(
     "bitwise_xor", "bitwise exclusive or", np.bitwise_xor, _integers, commutes=True, lower="bitwise_xor"
@@ -209,4 +215,6 @@ copysign: Primitive = elementwise(
     pairs((-2, -2), (2, 2), [(0.0, -1.0), (2.0, -0.0), (nan, -1.0)]),
     lower="copysign",
 )
-nextafter: Primitive = _flat("nextafter", "the next float after x towards y", np.nextafter, _rough(pairs((-2, -2), (2, 2))))
+nextafter: Primitive = _flat(
+    "nextafter", "the next float after x towards y", np.nextafter, _rough(pairs((-2, -2), (2, 2)))
+)

@@ -77,7 +77,7 @@ def _rows(**how: Any) -> list[Sample]:
 
 # -- sum --------------------------------------------------------------------------------------------------------------
 
-cumsum = primitive(
+cumsum: Primitive = primitive(
     "cumsum",
     "the running sum along an axis",
     evaluate=_accumulate(np.add),
@@ -149,7 +149,7 @@ def _pairs(reverse: bool) -> list[Sample]:
     ]
 
 
-recurrence = primitive(
+recurrence: Primitive = primitive(
     "recurrence",
     "s[i] = a[i] s[i-1] + b[i] along an axis, from s = 0",
     evaluate=_recurrence,
@@ -233,9 +233,7 @@ def _cumlogsumexp_jvp(primals: Any, tangents: Any, out: Any, axis: int) -> Any:
         return None
     # out[i] = logaddexp(out[i-1], x[i]): the weights of the two never overflow.
     before = shifted(out, axis, fill=-np.inf)
-    return recurrence(
-        share(before, x), scaled(share(x, before), t), axis=axis, reverse=False
-    )
+    return recurrence(share(before, x), scaled(share(x, before), t), axis=axis, reverse=False)
 
 
 cumlogsumexp = _nonlinear(

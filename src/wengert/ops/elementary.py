@@ -54,7 +54,9 @@ exp: Primitive = elementwise(
     _with_complex(grid(-2, 2, edges=[*_EDGES, 800.0, -800.0])),
     lower="exp",
 )
-exp2: Primitive = elementwise("exp2", "2 ** x", np.exp2, (lambda x, out: out * _LN2,), grid(-2, 2, edges=_EDGES), lower="exp2")
+exp2: Primitive = elementwise(
+    "exp2", "2 ** x", np.exp2, (lambda x, out: out * _LN2,), grid(-2, 2, edges=_EDGES), lower="exp2"
+)
 expm1: Primitive = elementwise(
     "expm1",
     "e ** x - 1, accurate near 0",

@@ -90,7 +90,9 @@ def with_batch(size: int, arg: Any, batched: bool) -> Any:
 
 
 def batch_all(record: Callable[[], Primitive]) -> Callable[..., Any]:
-    """Return the batching rule of a primitive that works on leading axes by itself: every operand gets the batch axis."""
+    """Return the batching rule of a primitive that works on leading axes by itself: every operand gets the batch
+    axis.
+    """
 
     def batch(size: int, args: Sequence[Any], batched: Sequence[bool], **params: Any) -> Any:
         return record()(*[with_batch(size, a, b) for a, b in zip(args, batched, strict=True)], **params)
@@ -180,7 +182,9 @@ def zero_jvp(primals: Sequence[Any], tangents: Sequence[Any], out: Any, **params
 
 
 def grid(low: float, high: float, *, edges: Sequence[float] = ()) -> Callable[[], list[Sample]]:
-    """Return samples for a function of one operand: points inside an interval in several shapes and dtypes, and edges."""
+    """Return samples for a function of one operand: points inside an interval in several shapes and dtypes, and
+    edges.
+    """
 
     def samples() -> list[Sample]:
         x = np.linspace(low, high, 7)

@@ -161,4 +161,3 @@ irfft = primitive(
     label="gradient transformer",
     explanation=_EXPLANATION,
 )
-

@@ -1,6 +1,7 @@
 """Reading and writing parts of arrays.
 
-Two families: ``slice`` for what a start, stop and step per axis can say, ``gather`` for index arrays.  Each has a ``_set``
+Two families: ``slice`` for what a start, stop and step per axis can say, ``gather`` for index arrays.  Each has a
+``_set``
 (the part overwritten) and an ``_add`` (the part added to), and the three are closed under transposition: reading is
 the dual of adding.
 """
@@ -190,7 +191,8 @@ def _zeros(like: Any, v: Any) -> Any:
 
 
 # -- gather -----------------------------------------------------------------------------------------------------------
-# ``axes`` names the axes of x that are indexed, one integer array for each; all index arrays have one shape.  The indexed axes
+# ``axes`` names the axes of x that are indexed, one integer array for each; all index arrays have one shape.  The
+# indexed axes
 # come first in the output, then the others in order.
 
 
@@ -253,9 +255,9 @@ gather: Primitive = primitive(
     "the entries of x that index arrays point to",
     evaluate=_gather,
     infer=lambda x, *indices, axes: aval(_gather_shape(x, indices, axes), x.dtype),
-    jvp=lambda primals, tangents, out, axes: None
-    if tangents[0] is None
-    else gather(tangents[0], *primals[1:], axes=axes),
+    jvp=lambda primals, tangents, out, axes: (
+        None if tangents[0] is None else gather(tangents[0], *primals[1:], axes=axes)
+    ),
     transpose=lambda ct, x, *indices, axes: (
         Into("gather_add", indices, ct, {"axes": axes}),
         *(None,) * len(indices),
@@ -271,7 +273,9 @@ def _gather_write_infer(x: Aval, v: Aval, *indices: Aval, axes: Axes) -> Aval:
     shape = _gather_shape(x, indices, axes)
     if shape != v.shape or x.dtype != v.dtype:
         raise ShapeError(
-            explain("What is written has the shape and dtype of what is pointed to.", found=f"{v!r} into {x!r} at {shape}")
+            explain(
+                "What is written has the shape and dtype of what is pointed to.", found=f"{v!r} into {x!r} at {shape}"
+            )
         )
     return aval(x.shape, x.dtype)
 
@@ -290,9 +294,7 @@ def _gather_write_batch(record: Any) -> Any:
     def batch(size: int, args: Any, batched: Any, axes: Axes) -> Any:
         x, v, *indices = args
         x, v = with_batch(size, x, batched[0]), with_batch(size, v, batched[1])
-        return _with_rows(
-            lambda *i, axes: record()(x, v, *i, axes=axes), size, x, indices, True, batched[2:], axes
-        )
+        return _with_rows(lambda *i, axes: record()(x, v, *i, axes=axes), size, x, indices, True, batched[2:], axes)
 
     return batch
 

@@ -153,9 +153,9 @@ dot: Primitive = primitive(
     batch=_batch,
     samples=_samples,
     stage=_stage,
-    flops=lambda x, y, contract, batch: 2
-    * _infer(x, y, contract, batch).size
-    * math.prod(x.shape[i] for i in contract[0]),
+    flops=lambda x, y, contract, batch: (
+        2 * _infer(x, y, contract, batch).size * math.prod(x.shape[i] for i in contract[0])
+    ),
     label="gradient switcher",
     explanation="hands to each factor the incoming gradient times the transpose of the other factor",
 )

@@ -32,7 +32,9 @@ def spread(x: Any, shape: Axes, axes: Axes) -> Any:
 def _infer(dtype: Any = None, empty: bool = True) -> Callable[..., Aval]:
     def infer(x: Aval, axes: Axes) -> Aval:
         if not empty and any(x.shape[a] == 0 for a in axes):
-            raise ShapeError(explain("The largest or smallest of no entries does not exist.", found=f"{x!r} over {axes}"))
+            raise ShapeError(
+                explain("The largest or smallest of no entries does not exist.", found=f"{x!r} over {axes}")
+            )
         return aval(reduced_shape(x.shape, axes), dtype or x.dtype)
 
     return infer
@@ -221,7 +223,11 @@ reduce_any: Primitive = _flat(
     "reduce_any", "whether any entry is true", lambda x, axes: np.logical_or.reduce(x, axes), _infer(np.bool_), _bools
 )
 reduce_all: Primitive = _flat(
-    "reduce_all", "whether all entries are true", lambda x, axes: np.logical_and.reduce(x, axes), _infer(np.bool_), _bools
+    "reduce_all",
+    "whether all entries are true",
+    lambda x, axes: np.logical_and.reduce(x, axes),
+    _infer(np.bool_),
+    _bools,
 )
 
 

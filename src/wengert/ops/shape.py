@@ -160,7 +160,9 @@ def _concatenate_infer(*xs: Aval, axis: int) -> Aval:
 def _concatenate_jvp(primals: Any, tangents: Any, out: Any, axis: int) -> Any:
     if all(t is None for t in tangents):
         return None
-    return concatenate(*[full_like(x, 0) if t is None else t for x, t in zip(primals, tangents, strict=True)], axis=axis)
+    return concatenate(
+        *[full_like(x, 0) if t is None else t for x, t in zip(primals, tangents, strict=True)], axis=axis
+    )
 
 
 def _concatenate_transpose(ct: Any, *xs: Any, axis: int) -> Any:
@@ -170,9 +172,7 @@ def _concatenate_transpose(ct: Any, *xs: Any, axis: int) -> Any:
         if is_linear(x):
             starts = tuple(start if a == axis else 0 for a in range(ct.ndim))
             stops = tuple(stop if a == axis else n for a, n in enumerate(ct.shape))
-            parts.append(
-                ct.builder.apply_named("slice", ct, starts=starts, stops=stops, steps=(1,) * ct.ndim)
-            )
+            parts.append(ct.builder.apply_named("slice", ct, starts=starts, stops=stops, steps=(1,) * ct.ndim))
         else:
             parts.append(None)
         start = stop
@@ -206,8 +206,7 @@ def _pad_infer(x: Aval, low: Axes, high: Axes, interior: Axes) -> Aval:
     if any(n < 0 for n in (*low, *high, *interior)) or not len(low) == len(high) == len(interior) == x.ndim:
         raise ShapeError(explain("pad takes widths that are not negative.", found=f"{x!r}, {low}, {high}, {interior}"))
     sizes = (
-        lo + n + max(n - 1, 0) * between + hi
-        for lo, n, hi, between in zip(low, x.shape, high, interior, strict=True)
+        lo + n + max(n - 1, 0) * between + hi for lo, n, hi, between in zip(low, x.shape, high, interior, strict=True)
     )
     return aval(tuple(sizes), x.dtype)
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import aval
-from ..core.primitive import Sample
+from ..core.primitive import Primitive, Sample
 from .arithmetic import complex_samples
 from .family import elementwise, grid
 
@@ -41,7 +41,7 @@ def _sinc(x: Any, n: int) -> Any:
     return (np.pi**n * np.where(near, _series(close, n), value)).astype(y.dtype)[()]
 
 
-sinc = elementwise(
+sinc: Primitive = elementwise(
     "sinc",
     "the n-th derivative of sin(pi x) / (pi x), which is 1 at 0",
     _sinc,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval, aval
-from ..core.primitive import NoRule, Sample, primitive
+from ..core.primitive import NoRule, Primitive, Sample, primitive
 from ..errors import DtypeError, ShapeError, explain
 from .family import with_batch, zero_jvp
 
@@ -50,7 +50,7 @@ def _rough(samples: Sequence[Sample], **how: Any) -> list[Sample]:
     ]
 
 
-argsort = primitive(
+argsort: Primitive = primitive(
     "argsort",
     "the positions of the entries in ascending order; stable: equal entries stay in their order",
     evaluate=lambda x, axis, stable: np.argsort(x, axis, kind="stable" if stable else None),
@@ -70,14 +70,14 @@ def ranking(x: Any, axis: int) -> Any:
 
 _ROUTER = {"label": "gradient router", "explanation": "routes each gradient back to the place that its entry came from"}
 
-sort = primitive(
+sort: Primitive = primitive(
     "sort",
     "the entries in ascending order",
     evaluate=lambda x, axis: np.sort(x, axis),
     infer=lambda x, axis: aval(x.shape, x.dtype),
-    jvp=lambda primals, tangents, out, axis: None
-    if tangents[0] is None
-    else along(tangents[0], ranking(primals[0], axis), axis),
+    jvp=lambda primals, tangents, out, axis: (
+        None if tangents[0] is None else along(tangents[0], ranking(primals[0], axis), axis)
+    ),
     transpose=NoRule("not linear; its pushforward is a gather"),
     batch=lambda size, args, batched, axis: sort(args[0], axis=axis + 1),
     samples=lambda: [*_samples(), *_rough([])],
@@ -94,7 +94,7 @@ def _partition_jvp(primals: Any, tangents: Any, out: Any, axis: int, kth: Axes) 
     return along(t, along(ranking(x, axis), rank, axis), axis)
 
 
-partition = primitive(
+partition: Primitive = primitive(
     "partition",
     "the entries in an order in which those at kth are where sorting would put them",
     evaluate=lambda x, axis, kth: np.partition(x, kth, axis),
@@ -106,7 +106,7 @@ partition = primitive(
     **_ROUTER,
 )
 
-argpartition = primitive(
+argpartition: Primitive = primitive(
     "argpartition",
     "the positions of the entries in the order of a partition",
     evaluate=lambda x, axis, kth: np.argpartition(x, kth, axis),
@@ -123,7 +123,7 @@ def _lexsort(*keys: Any, axis: int) -> Any:
     return np.lexsort([np.asarray(key) for key in keys], axis)
 
 
-lexsort = primitive(
+lexsort: Primitive = primitive(
     "lexsort",
     "the positions in ascending order of the last key, then the one before it, and so on",
     evaluate=_lexsort,
@@ -162,7 +162,7 @@ def _search(a: Any, v: Any, side: Any) -> Any:
     return out
 
 
-searchsorted = primitive(
+searchsorted: Primitive = primitive(
     "searchsorted",
     "where values would be put into sorted rows; leading axes of the rows are shared with the values",
     evaluate=_search,
@@ -172,10 +172,12 @@ searchsorted = primitive(
     batch=lambda size, args, batched, side: searchsorted(
         *[with_batch(size, x, b) for x, b in zip(args, batched, strict=True)], side=side
     ),
-    samples=lambda: [
-        Sample((np.array([0.0, 1.0, 2.5]), np.array([[-1.0, 1.0], [2.0, 7.0]])), {"side": side}, smooth=False)
-        for side in ("left", "right")
-    ]
-    + [Sample((np.array([0.0, 1.0, 2.5]), np.asarray(1.5)), {"side": "left"}, smooth=False)],
+    samples=lambda: (
+        [
+            Sample((np.array([0.0, 1.0, 2.5]), np.array([[-1.0, 1.0], [2.0, 7.0]])), {"side": side}, smooth=False)
+            for side in ("left", "right")
+        ]
+        + [Sample((np.array([0.0, 1.0, 2.5]), np.asarray(1.5)), {"side": "left"}, smooth=False)]
+    ),
     **_STOP,
 )

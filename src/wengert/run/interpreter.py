@@ -1,7 +1,9 @@
 """The interpreter: any graph, run with NumPy, equation by equation.
 
-It is the reference for compiled code and the first tier of execution.  A graph is prepared once (:class:`Program`): broadcasts
-that NumPy does by itself disappear, constants are computed, operations are specialised to their shapes, buffers that are dead are
+It is the reference for compiled code and the first tier of execution.  A graph is prepared once (:class:`Program`):
+broadcasts
+that NumPy does by itself disappear, constants are computed, operations are specialised to their shapes, buffers that
+are dead are
 overwritten; running it is then a loop over a list.
 """
 
@@ -28,7 +30,8 @@ class Program:
 
     Notes
     -----
-    Products with a partial derivative (the primitive ``scale``) are first run as plain multiplications.  Only if a nan comes out
+    Products with a partial derivative (the primitive ``scale``) are first run as plain multiplications.  Only if a
+    nan comes out
     is the program run again with the exact rule, in which zero wins over inf and nan.
     """
 
@@ -84,7 +87,9 @@ class Program:
 
 
 def result(value: Any, of: Any, fresh: bool) -> Any:
-    """Return a value as something that may be given to the user: of the right shape, owned by nobody else, C-contiguous."""
+    """Return a value as something that may be given to the user: of the right shape, owned by nobody else,
+    C-contiguous.
+    """
     if not of.shape and (fresh or not isinstance(value, np.ndarray)):
         return of.dtype.type(value)
     if isinstance(value, np.ndarray) and value.shape == of.shape and value.dtype == of.dtype:

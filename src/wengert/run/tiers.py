@@ -38,7 +38,8 @@ def compile_at_once() -> Iterator[None]:
 class Tiered:
     """A graph that is interpreted at first and compiled once that pays.
 
-    Small graphs are compiled when they are run for the second time.  Large ones (long unrolled loops) wait until interpreting has
+    Small graphs are compiled when they are run for the second time.  Large ones (long unrolled loops) wait until
+    interpreting has
     taken about as long as compiling would.
 
     Parameters
@@ -82,7 +83,7 @@ class Tiered:
             if self._native is None:
                 try:
                     self._native = llvm.NativeProgram(self.graph)
-                except Exception as error:  # a bug here must not keep anybody from their results
+                except Exception as error:  # noqa: BLE001  a bug here must not keep anybody from their results
                     warnings.warn(
                         f"Wengert could not compile a graph and interprets it instead; please report this: {error!r}",
                         RuntimeWarning,

@@ -1,7 +1,9 @@
 """What is being traced now, in this thread.
 
-Only creation functions (``np.zeros`` has no traced argument to tell it) and nesting levels need to know.  It lives in a context
-variable and is put back in a ``finally``: an exception in a user's function leaves nothing behind, and threads and generators
+Only creation functions (``np.zeros`` has no traced argument to tell it) and nesting levels need to know.  It lives in
+a context
+variable and is put back in a ``finally``: an exception in a user's function leaves nothing behind, and threads and
+generators
 do not see each other.
 """
 

@@ -1,6 +1,7 @@
 """Python asks for the value of a traced value: ``if x > 0``, ``range(n)``, ``x[mask]``.
 
-The equations recorded so far that the value depends on are run at once, and what Python saw is noted as a guard: a call in
+The equations recorded so far that the value depends on are run at once, and what Python saw is noted as a guard: a
+call in
 which it comes out otherwise is another program.
 """
 
@@ -18,14 +19,16 @@ from ..errors import BatchedBranchError, UntraceableError, WengertError, explain
 
 
 class Unknown:
-    """Stands for a value that is not known while recording: the rule of a custom derivative is recorded once for all values."""
+    """Stands for a value that is not known while recording: the rule of a custom derivative is recorded once for all
+    values.
+    """
 
     def refusal(self, symbol: Sym) -> WengertError:
         """Return the error for asking all the same."""
         return UntraceableError(
             explain(
-                "The derivative rule of a custom function is recorded once for all values, so Python's if, while or index cannot "
-                "ask for one.",
+                "The derivative rule of a custom function is recorded once for all values, so Python's if, while or "
+                "index cannot ask for one.",
                 found=repr(symbol),
                 line=user_line(),
                 fix="use np.where(condition, a, b); what steers the rule and is no array goes into nondiff_argnums",
@@ -129,7 +132,8 @@ def _run(known: dict[int, Any], outs: tuple[int, ...], entry: Any) -> None:
 def observe(symbol: Sym, kind: str, read: Callable[[Any], Any]) -> Any:
     """Return what Python sees of a value, and note it as a guard.
 
-    Where the recording is kept for other values (under ``jit``), the guard is also noted in the outer traces that the value depends
+    Where the recording is kept for other values (under ``jit``), the guard is also noted in the outer traces that the
+    value depends
     on, because only the outermost one is there when the program runs again.
     """
     seen = read(value(symbol))

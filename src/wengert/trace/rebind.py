@@ -269,7 +269,7 @@ def rebound(function: Callable[..., Any]) -> tuple[Callable[..., Any], bool]:
     if isinstance(function, functools.partial):
         inner, mutates = rebound(function.func)
         return functools.partial(inner, *function.args, **function.keywords), mutates
-    call = getattr(type(function), "__call__", None)
+    call = getattr(type(function), "__call__", None)  # noqa: B004  (whose code, not whether)
     if isinstance(call, FunctionType) and is_user_function(call):
         inner, mutates = rebound(call)
         return functools.partial(inner, function), mutates

@@ -55,7 +55,9 @@ class Recording:
         return (*builder.key(), outs, writes)
 
     def graph(self, names: tuple[str, ...] = (), extra: Sequence[int] = ()) -> Graph:
-        """Return the graph: (inputs, constants) -> (outputs, final values of the inputs written into, ``extra`` values)."""
+        """Return the graph: (inputs, constants) -> (outputs, final values of the inputs written into, ``extra``
+        values).
+        """
         builder = self.builder
         more = [builder.wrap(builder, number, builder.avals[number]) for number in extra]
         return builder.build([*self.outputs, *[self.inputs[k] for k in self.written], *more], names)
@@ -105,7 +107,9 @@ def record(
         try:
             result = runnable(*args, **kwargs)
         except ValueError as error:
-            if isinstance(error.__cause__, WengertError):  # NumPy puts "setting an array element with a sequence" over it
+            if isinstance(
+                error.__cause__, WengertError
+            ):  # NumPy puts "setting an array element with a sequence" over it
                 raise error.__cause__ from None
             raise
         if type(result) is Tracer:

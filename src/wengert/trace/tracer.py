@@ -102,7 +102,8 @@ class Tracer(Sym):
     def _check_inner_write(self, value: Sym) -> None:
         raise UntraceableError(
             explain(
-                "A function that is being differentiated cannot write a traced value into an array of the outer function.",
+                "A function that is being differentiated cannot write a traced value into an array of the outer "
+                "function.",
                 found=f"{value!r} written into {self!r}",
                 line=user_line(),
                 fix="return the value from the inner function and write it outside, or has_aux=True",
@@ -429,12 +430,13 @@ def np_array(value: Any) -> Any:
 
 
 _STAY_FLOAT = (
-    "stay in NumPy: x instead of float(x), np.sin(x) instead of math.sin(x); code that needs Python numbers gets a rule with "
-    "wg.custom_jvp; an array that it is written into must be made inside the function or be an argument that is differentiated"
+    "stay in NumPy: x instead of float(x), np.sin(x) instead of math.sin(x); code that needs Python numbers gets a "
+    "rule with wg.custom_jvp; an array that it is written into must be made inside the function or be an argument that is "
+    "differentiated"
 )
 _STAY_ARRAY = (
-    "stay in NumPy, whose functions take traced values; code that needs real arrays gets a rule with wg.custom_jvp; an array "
-    "that it is written into must be made inside the function or be an argument that is differentiated"
+    "stay in NumPy, whose functions take traced values; code that needs real arrays gets a rule with wg.custom_jvp; an "
+    "array that it is written into must be made inside the function or be an argument that is differentiated"
 )
 
 

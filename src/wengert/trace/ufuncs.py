@@ -366,7 +366,7 @@ def _fold(
     rest = tuple(a for a in range(ndim) if a not in axes)
     rows = np.reshape(np.transpose(x, (*axes, *rest)), (-1, *(shape[a] for a in rest)))
     entries = [rows[i] for i in range(rows.shape[0])]
-    if initial is not None and initial is not np._NoValue:  # type: ignore[attr-defined]
+    if initial is not None and initial is not np._NoValue:
         entries.insert(0, initial)
     if not entries:
         raise _unknown(ufunc, "reduce of no entries")
@@ -391,7 +391,9 @@ def _reduceat(ufunc: Any, x: Any, indices: Any, axis: int = 0) -> Any:
     parts = []
     for k, start in enumerate(starts):
         if not 0 <= start < n:
-            raise IndexError(f"index {start} out-of-bounds in {ufunc.__name__}.reduceat [0, {n})\n  at:    {user_line()}")
+            raise IndexError(
+                f"index {start} out-of-bounds in {ufunc.__name__}.reduceat [0, {n})\n  at:    {user_line()}"
+            )
         stop = starts[k + 1] if k + 1 < len(starts) else n
         parts.append(ufunc.reduce(x[start : max(stop, start + 1)], axis=0))
     return np.moveaxis(np.stack(parts), 0, axis)
@@ -475,8 +477,8 @@ def not_traced_array(what: str, target: Any) -> UntraceableError:
             f"{what} into a plain NumPy array, which cannot hold a traced value.",
             found=f"an array of shape {np.shape(target)} that is not traced",
             line=user_line(),
-            fix="make the array inside the function (np.zeros, np.empty ... work there), or pass it as an argument that is "
-            "differentiated (argnums)",
+            fix="make the array inside the function (np.zeros, np.empty ... work there), or pass it as an argument "
+            "that is differentiated (argnums)",
         )
     )
 

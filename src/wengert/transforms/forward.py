@@ -74,9 +74,12 @@ def _push_split(
 ) -> None:
     """Push through an equation that reads something computed from repeated eigenvalues or singular values.
 
-    Such a decomposition is taken as the limit, for h -> 0, of one whose repeated values are h apart.  ``splits`` holds, for
-    values that depend on it, the pair (e, s): the value is x + h e, and its tangent s / h + t.  An equation with the derivative
-    J(x) makes of this the value f(x) + h J e, and the tangent J s / h + (J t + (dJ/dx e) s).  Where the result does not depend
+    Such a decomposition is taken as the limit, for h -> 0, of one whose repeated values are h apart.  ``splits``
+    holds, for
+    values that depend on it, the pair (e, s): the value is x + h e, and its tangent s / h + t.  An equation with the
+    derivative
+    J(x) makes of this the value f(x) + h J e, and the tangent J s / h + (J t + (dJ/dx e) s).  Where the result does
+    not depend
     on the choice of a basis, J s comes out as zero and the rest is the derivative.
     """
     inputs = tuple(dict.fromkeys(equation.inputs))
@@ -91,7 +94,9 @@ def _push_split(
     else:
         moving = [s is not None or t is not None for s, t in zip(singular, regular, strict=True)]
         first = forward(one, moving)
-        seeds = [instantiate(builder, s, graph.avals[i]) for i, s, on in zip(inputs, singular, moving, strict=True) if on]
+        seeds = [
+            instantiate(builder, s, graph.avals[i]) for i, s, on in zip(inputs, singular, moving, strict=True) if on
+        ]
         seed_dots = [t for t, on in zip(regular, moving, strict=True) if on]
         values, tangents = push(first, builder, [*primals, *seeds], [*directions, *seed_dots])
         n = len(equation.outputs)

@@ -1,6 +1,7 @@
 """Transpose: turn a linear graph around.
 
-The duality of the forward and the backward pass is this file.  Where the linear program copies a value, the transposed program
+The duality of the forward and the backward pass is this file.  Where the linear program copies a value, the
+transposed program
 adds the copies' cotangents; where it sums, it copies; where it reads a part, it adds to a part; where it multiplies
 by a matrix, it multiplies by the transposed one.
 """
@@ -78,7 +79,9 @@ def pull(
 
 
 def transpose(graph: Graph, residuals: int) -> Graph:
-    """Return the transpose of a linear graph: (residuals, cotangents of its outputs) -> cotangents of its linear inputs."""
+    """Return the transpose of a linear graph: (residuals, cotangents of its outputs) -> cotangents of its linear
+    inputs.
+    """
     builder = Builder(reuse=True)
     known = [builder.input(of) for of in graph.in_avals[:residuals]]
     cts = [builder.input(tangent_aval(of)) for of in graph.out_avals]

@@ -1,5 +1,5 @@
 """Linear algebra, a file per decomposition.  Every primitive works on stacks of matrices: leading axes are batch axes."""
 
-from . import cholesky, determinant, eig, eigh, functions, lu, pinv, qr, solve, svd
+from . import cholesky, determinant, eig, eigh, functions, lu, pinv, qr, solve, svd, sylvester
 
-__all__ = ["cholesky", "determinant", "eig", "eigh", "functions", "lu", "pinv", "qr", "solve", "svd"]
+__all__ = ["cholesky", "determinant", "eig", "eigh", "functions", "lu", "pinv", "qr", "solve", "svd", "sylvester"]

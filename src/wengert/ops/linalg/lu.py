@@ -13,6 +13,7 @@ import scipy
 
 from ...core.aval import Aval, aval
 from ...core.primitive import NoRule, Sample, primitive
+from ..family import zero_jvp
 from ..index import gather
 from .matrices import (
     batch_of,
@@ -47,12 +48,9 @@ def _lu(a: Any) -> Any:
     (getrf,) = scipy.linalg.get_lapack_funcs(("getrf",), (a,))
     packed = each(lambda x: getrf(x)[0], a)
     pivots = each(lambda x: getrf(x)[1], a)
-    order = np.empty((*lead, m), np.intp)
-    for index in np.ndindex(*lead):
-        rows = np.arange(m)
-        for i, j in enumerate(pivots[index]):
-            rows[[i, j]] = rows[[j, i]]
-        order[index] = rows
+    # A wide or square matrix has a pivot for every row; the rows that a tall one has more stay where they are.
+    more = np.broadcast_to(np.arange(k, m, dtype=pivots.dtype), (*lead, m - k))
+    order = _order_of(np.concatenate([pivots, more], -1))
     ones = np.eye(m, k, dtype=a.dtype)
     return order, np.tril(packed[..., :, :k], -1) + ones, np.triu(packed[..., :k, :])
 
@@ -118,3 +116,50 @@ lu = primitive(
     label="gradient solver",
     explanation="solves triangular systems with both factors, and puts the rows back in order",
 )
+
+# -- two ways to write a permutation ----------------------------------------------------------------------------------
+# LAPACK's pivots say which row each row was exchanged with in turn; an order says where each row came from.
+
+
+def _order_of(pivots: Any) -> Any:
+    pivots = np.asarray(pivots)
+    order = np.empty(pivots.shape, np.intp)
+    for index in np.ndindex(pivots.shape[:-1]):
+        rows = np.arange(pivots.shape[-1])
+        for i, j in enumerate(pivots[index]):
+            rows[[i, j]] = rows[[j, i]]
+        order[index] = rows
+    return order
+
+
+def _pivots_of(order: Any) -> Any:
+    order = np.asarray(order)
+    pivots = np.empty(order.shape, np.int32)
+    for index in np.ndindex(order.shape[:-1]):
+        rows = np.arange(order.shape[-1])
+        for i, row in enumerate(order[index]):
+            j = int(np.flatnonzero(rows == row)[0])
+            pivots[index][i] = j
+            rows[[i, j]] = rows[[j, i]]
+    return pivots
+
+
+def _permutation(name: str, doc: str, evaluate: Any, dtype: Any, example: Any) -> Any:
+    record = primitive(
+        name,
+        doc,
+        evaluate=evaluate,
+        infer=lambda x: aval(x.shape, dtype),
+        jvp=zero_jvp,
+        transpose=NoRule("constant almost everywhere"),
+        batch=batch_of(lambda: record),
+        samples=lambda: [Sample((example,), smooth=False), Sample((example[0],), smooth=False)],
+        label="gradient stop",
+        explanation="hands the gradient to nobody: positions are constant almost everywhere",
+    )
+    return record
+
+
+_EXAMPLE = np.array([[2, 1, 2], [0, 2, 2]], np.int32)
+order_of = _permutation("order_of", "the order of rows that pivots lead to", _order_of, np.intp, _EXAMPLE)
+pivots_of = _permutation("pivots_of", "the pivots that lead to an order of rows", _pivots_of, np.int32, _order_of(_EXAMPLE))

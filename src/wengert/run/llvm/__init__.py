@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name == "NativeProgram":
-        return importlib.import_module(f"{__name__}.program").NativeProgram
-    if name in ("inspect", "disk"):
-        return importlib.import_module(f"{__name__}.{name}")
+        return importlib.import_module("wengert.run.llvm.program").NativeProgram
+    if name == "inspect":
+        return importlib.import_module("wengert.run.llvm.inspect")
+    if name == "disk":
+        return importlib.import_module("wengert.run.llvm.disk")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

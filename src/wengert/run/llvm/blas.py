@@ -33,7 +33,8 @@ def address(name: str) -> int:
 def emit_product(module: ir.Module, name: str, dtype: Any) -> None:
     """Write the kernel that loops over a batch of products.
 
-    Description: batch size, then base, offset in bytes and batch stride in bytes of x, y and out, then m, n, k, the leading dimensions of
+    Description: batch size, then base, offset in bytes and batch stride in bytes of x, y and out, then m, n, k, the
+    leading dimensions of
     y, x and out, whether y and x are transposed (as characters), beta (0 or 1), and the address of gemm.
     """
     kind = memory_type(dtype)
@@ -57,9 +58,7 @@ def emit_product(module: ir.Module, name: str, dtype: Any) -> None:
     b.cbranch(b.icmp_signed("<", start, stop), loop, done)
     b.position_at_end(loop)
     i = b.phi(INDEX)
-    x, y, out = (
-        b.bitcast(b.gep(p, [b.mul(i, fields[3 * j + 3])]), real) for j, p in enumerate(pointers)
-    )
+    x, y, out = (b.bitcast(b.gep(p, [b.mul(i, fields[3 * j + 3])]), real) for j, p in enumerate(pointers))
     # BLAS counts in columns; our rows are its columns, so that out = x y is computed as out' = y' x'.
     b.call(gemm, [turn_y, turn_x, n, m, k, alpha, y, ldy, x, ldx, beta, out, ldo])
     following = b.add(i, ir.Constant(INDEX, 1))
@@ -92,5 +91,3 @@ def describe_product(step: Product, base: Any) -> list[int]:
     m, n, k = step.x.shape[1], step.y.shape[2], step.x.shape[2]
     gemm = "dgemm" if item == 8 else "sgemm"
     return [*numbers, m, n, k, *leading, *turned[:2], int(step.accumulate), address(gemm)]
-
-

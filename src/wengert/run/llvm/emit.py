@@ -1,12 +1,14 @@
 """Loop nests as LLVM IR.
 
-A kernel is generic in sizes: it takes the addresses of the buffers, and a description with the sizes, offsets and strides.  Only what changes the code
+A kernel is generic in sizes: it takes the addresses of the buffers, and a description with the sizes, offsets and
+strides.  Only what changes the code
 is part of its structure: the scalar operations, dtypes, the depth of the nest, and for each access whether
 the innermost stride is 0, 1 or something else.
 
     void kernel(i8** bases, i64* description, i64 from, i64 to)
 
-``from`` and ``to`` bound the outermost loop, so that threads can share it.  The description holds the sizes of the loops, then for each access
+``from`` and ``to`` bound the outermost loop, so that threads can share it.  The description holds the sizes of the
+loops, then for each access
 the number of its base, its offset in bytes, and its strides in entries.
 """
 
@@ -31,7 +33,8 @@ IDENTITY: Final = {"add": 0, "mul": 1, "or": 0, "and": 1}
 def structure(loop: Loop, sizes: Any, strides: list[Any]) -> tuple[Any, ...]:
     """Return what the code of a loop depends on."""
     accesses = tuple(
-        (view.dtype.str, s[-1] if s[-1] in (0, 1) else 2, not any(s)) for view, s in zip(loop.accesses, strides, strict=True)
+        (view.dtype.str, s[-1] if s[-1] in (0, 1) else 2, not any(s))
+        for view, s in zip(loop.accesses, strides, strict=True)
     )
     return (len(sizes), accesses, tuple(loop.body), tuple(loop.stores))
 
@@ -48,7 +51,9 @@ def describe(loop: Loop, sizes: Any, strides: list[Any], base: Any) -> list[int]
 class Emitter:
     """Writes one kernel into a module."""
 
-    def __init__(self, module: ir.Module, name: str, loop: Loop, rank: int, inner: list[int], fixed: list[bool]) -> None:
+    def __init__(
+        self, module: ir.Module, name: str, loop: Loop, rank: int, inner: list[int], fixed: list[bool]
+    ) -> None:
         self.module = module
         self.loop = loop
         self.rank = rank
@@ -57,7 +62,8 @@ class Emitter:
         self.body = self._body(name)
         self._entry(name)
 
-    # -- entry: load the description, call the body with pointers that do not alias -------------------------------------
+    # -- entry: load the description, call the body with pointers that do not alias
+    # -------------------------------------
 
     def _entry(self, name: str) -> None:
         function = ir.Function(self.module, KERNEL, name)
@@ -152,7 +158,8 @@ class Emitter:
             results.append(out)
         return results
 
-    # -- the innermost loop: straight-line code, sums in registers ------------------------------------------------------
+    # -- the innermost loop: straight-line code, sums in registers
+    # ------------------------------------------------------
 
     def _innermost(self, pointers: list[Any], start: Any, stop: Any) -> None:
         sums = [store for store in self.loop.stores if store.how != "set" and self.inner[store.access] == 0]
@@ -177,7 +184,9 @@ class Emitter:
         for item in self.loop.body:
             if isinstance(item, Load):
                 k = item.access
-                self.values.append(self.hoisted[k] if k in self.hoisted else self._read(k, self._entry_of(pointers, k, i)))
+                self.values.append(
+                    self.hoisted[k] if k in self.hoisted else self._read(k, self._entry_of(pointers, k, i))
+                )
             elif isinstance(item, Const):
                 self.values.append(constant(item.value, item.dtype))
             else:
@@ -237,10 +246,12 @@ def worst(how: str, dtype: Any) -> Any:
         return float("-inf") if how == "max" else float("inf")
     if dtype.kind == "b":
         return how == "min"
-    limits = ((1 << (8 * dtype.itemsize)) - 1, 0) if dtype.kind == "u" else (
-        (1 << (8 * dtype.itemsize - 1)) - 1,
-        -(1 << (8 * dtype.itemsize - 1)),
+    limits = (
+        ((1 << (8 * dtype.itemsize)) - 1, 0)
+        if dtype.kind == "u"
+        else (
+            (1 << (8 * dtype.itemsize - 1)) - 1,
+            -(1 << (8 * dtype.itemsize - 1)),
+        )
     )
     return limits[1] if how == "max" else limits[0]
-
-

@@ -1,7 +1,9 @@
 """Fusion: equations become a short list of loop nests, matrix products and interpreted steps.
 
-Equations are taken in order.  An elementwise equation or a reduction joins the last loop over the same iteration space that runs late
-enough for its operands; what it computes stays in a register unless somebody outside of that loop reads it.  Operations that only
+Equations are taken in order.  An elementwise equation or a reduction joins the last loop over the same iteration
+space that runs late
+enough for its operands; what it computes stays in a register unless somebody outside of that loop reads it.
+Operations that only
 move values become strides.  What has no native form is computed by the interpreter between native steps.
 """
 
@@ -15,8 +17,24 @@ import numpy as np
 
 from ...core.graph import Equation, Graph
 from . import views
-from .loops import ACCUMULATE, Buffer, Const, Fill, Load, Loop, Op, Product, Python, Shape, Store, View, c_strides, is_whole, whole
 from .emit import IDENTITY, worst
+from .loops import (
+    ACCUMULATE,
+    Buffer,
+    Const,
+    Fill,
+    Load,
+    Loop,
+    Op,
+    Product,
+    Python,
+    Shape,
+    Store,
+    View,
+    c_strides,
+    is_whole,
+    whole,
+)
 from .scalars import is_native, supports
 
 MAX_BODY: Final = 160
@@ -66,12 +84,9 @@ class Fused:
         of = self.graph.avals[i]
         view = self._view(i)
         buffer = view.buffer
-        if buffer.kind in ("arena", "python") and is_whole(view) and view.offset == 0 and buffer.size == of.size and of.shape:
-            if buffer.kind == "arena":
-                buffer.kind, buffer.number = "output", k
-                return view
-        if buffer.kind == "arena" and not of.shape and buffer.size == 1:
-            buffer.kind, buffer.number = "result", k
+        # What fills a buffer of its own is written straight into the array that is handed out.
+        if buffer.kind == "arena" and is_whole(view) and view.offset == 0 and buffer.size == of.size:
+            buffer.kind, buffer.number = "output" if of.shape else "result", k
             return view
         target = whole(Buffer(of.size, of.dtype, "output" if of.shape else "result", k), of.shape)
         self._copy(view, target)
@@ -152,7 +167,12 @@ class Fused:
             self.fills.append(Fill(buffer, self._consts[x].value))
             return whole(buffer, of.shape)
         view = self._view(x)
-        if view.buffer.kind == "arena" and self._last.get(_root(self._last, x)) == k and is_whole(view) and view.offset == 0:
+        if (
+            view.buffer.kind == "arena"
+            and self._last.get(_root(self._last, x)) == k
+            and is_whole(view)
+            and view.offset == 0
+        ):
             return view
         fresh = whole(Buffer(math.prod(view.shape), view.dtype), view.shape)
         self._copy(view, fresh)
@@ -172,13 +192,9 @@ class Fused:
 
     def _slice_write(self, k: int, equation: Equation, where: dict[str, Any], how: str) -> None:
         x, v = equation.inputs
-        self._hold(v)
         target = self._target(k, x)
         self._write_part(k, views.slice_(target, **where), v, how)
         self._views[equation.outputs[0]] = target
-
-    def _hold(self, v: int) -> None:
-        """Nothing to do for values in registers or memory; named for symmetry with constants, which need no place."""
 
     def _pad(self, k: int, equation: Equation, low: Shape, high: Shape, interior: Shape) -> None:
         (x,), (out,) = equation.inputs, equation.outputs
@@ -222,7 +238,9 @@ class Fused:
         target = whole(Buffer(of.size, of.dtype), of.shape)
         b, m, n = operands[0].shape[0], operands[0].shape[1], operands[1].shape[2]
         matrix = View(target.buffer, 0, (m * n, n, 1), (b, m, n))
-        self._append(Product(operands[0], operands[1], matrix), [operands[0].buffer, operands[1].buffer], [target.buffer])
+        self._append(
+            Product(operands[0], operands[1], matrix), [operands[0].buffer, operands[1].buffer], [target.buffer]
+        )
         self._views[out] = target
 
     def _matrix(self, view: View, groups: Any) -> View:
@@ -234,9 +252,13 @@ class Fused:
             b, r, c = matrix.strides
             rows, columns = shape[1:]
             if (c == 1 or columns == 1) and (r >= columns or rows == 1) and r >= 0:
-                return View(matrix.buffer, matrix.offset, (b, max(r, columns, 1) if rows > 1 else max(columns, 1), 1), shape)
+                return View(
+                    matrix.buffer, matrix.offset, (b, max(r, columns, 1) if rows > 1 else max(columns, 1), 1), shape
+                )
             if (r == 1 or rows == 1) and (c >= rows or columns == 1) and c >= 0:
-                return View(matrix.buffer, matrix.offset, (b, 1, max(c, rows, 1) if columns > 1 else max(rows, 1)), shape)
+                return View(
+                    matrix.buffer, matrix.offset, (b, 1, max(c, rows, 1) if columns > 1 else max(rows, 1)), shape
+                )
         fresh = whole(Buffer(math.prod(turned.shape), view.dtype), turned.shape)
         self._copy(turned, fresh)
         return View(fresh.buffer, 0, c_strides(shape), shape)

@@ -30,8 +30,11 @@ def step_text(step: Any, graph: Graph) -> str:
     if isinstance(step, Loop):
         ops = [item.name for item in step.body if isinstance(item, Op)]
         loads = sum(isinstance(item, Load) for item in step.body)
-        stores = [f"{'' if s.how == 'set' else s.how + ' into '}{buffer_text(step.accesses[s.access])}" for s in step.stores]
-        return f"loop {'x'.join(map(str, step.shape)) or '1'}: {loads} loads; {' '.join(ops) or 'copy'}; -> {', '.join(stores)}"
+        stores = [
+            f"{'' if s.how == 'set' else s.how + ' into '}{buffer_text(step.accesses[s.access])}" for s in step.stores
+        ]
+        shape = "x".join(map(str, step.shape)) or "1"
+        return f"loop {shape}: {loads} loads; {' '.join(ops) or 'copy'}; -> {', '.join(stores)}"
     return f"interpret {graph.equations[step.equation].primitive.name}"
 
 
@@ -75,5 +78,3 @@ def bytes_moved(step: Any) -> int:
     for view in views:
         total += view.dtype.itemsize * math.prod(n for n, s in zip(view.shape, view.strides, strict=True) if s)
     return total
-
-

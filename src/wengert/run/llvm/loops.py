@@ -23,7 +23,8 @@ class Buffer:
         Number of entries.
     dtype : numpy.dtype
     kind : str
-        ``"arena"``, ``"input"``, ``"output"``, ``"scalar"`` (an input or output kept in the arena's head) or ``"python"`` (made
+        ``"arena"``, ``"input"``, ``"output"``, ``"scalar"`` (an input or output kept in the arena's head) or
+        ``"python"`` (made
         by an interpreted step).
     number : int
         Place among the arrays handed in, or -1.
@@ -105,7 +106,14 @@ class Store:
     how: str = "set"
 
 
-ACCUMULATE: Final = {"reduce_sum": "add", "reduce_max": "max", "reduce_min": "min", "reduce_prod": "mul", "reduce_any": "or", "reduce_all": "and"}
+ACCUMULATE: Final = {
+    "reduce_sum": "add",
+    "reduce_max": "max",
+    "reduce_min": "min",
+    "reduce_prod": "mul",
+    "reduce_any": "or",
+    "reduce_all": "and",
+}
 
 
 @dataclass(eq=False, slots=True)
@@ -161,6 +169,7 @@ def canonical(shape: Shape, accesses: list[View]) -> tuple[Shape, list[Shape]]:
         Sizes of the loops from the outside in, and for each access its strides.
     """
     axes = [a for a, n in enumerate(shape) if n != 1]
+
     # Innermost is the axis along which most accesses are contiguous; outside come the larger strides.
     def weight(a: int) -> tuple[Any, ...]:
         unit = sum(1 for v in accesses if v.strides[a] == 1)

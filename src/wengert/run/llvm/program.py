@@ -21,7 +21,8 @@ _WORD: Final = 8
 class Frame:
     """Memory for one call at a time: the arena, the table of base addresses, and the arrays behind them.
 
-    ``objects`` holds the addresses of array *objects*; the native runner reads from them where their data is, which Python can only
+    ``objects`` holds the addresses of array *objects*; the native runner reads from them where their data is, which
+    Python can only
     find out slowly.
     """
 
@@ -65,7 +66,9 @@ class NativeProgram:
     # -- preparation --------------------------------------------------------------------------------------------------
 
     def _number(self, fused: Fused) -> None:
-        """Give each buffer outside of the arena a place in the table of bases, and scalars a place in the arena's head."""
+        """Give each buffer outside of the arena a place in the table of bases, and scalars a place in the arena's
+        head.
+        """
         graph = self.graph
         self._bases: dict[Buffer, tuple[int, int]] = {}
         head = 0
@@ -107,7 +110,7 @@ class NativeProgram:
         self._n_bases = number
 
     def _base(self, buffer: Buffer) -> tuple[int, int]:
-        return self._bases[buffer] if buffer in self._bases else (0, buffer.offset)
+        return self._bases.get(buffer, (0, buffer.offset))
 
     def _compile(self) -> None:
         """Compile what is not known yet, and lay out the segments: native stretches and interpreted steps in turn."""

@@ -1,6 +1,7 @@
 """Scalar operations: what an elementwise primitive's ``lower`` names, as LLVM IR on one entry of each operand.
 
-A loop over these is what LLVM vectorises, so they are straight-line code.  In registers a bool is an ``i1``; in memory it is a byte, as in
+A loop over these is what LLVM vectorises, so they are straight-line code.  In registers a bool is an ``i1``; in
+memory it is a byte, as in
 NumPy.  Results agree with NumPy at nan, inf, signed zeros and integer overflow (which wraps).
 """
 
@@ -86,7 +87,9 @@ class Operation:
     def intrinsic(self, name: str, *args: Any) -> Any:
         """Call an LLVM intrinsic."""
         kind = args[0].type
-        function = self.builder.module.declare_intrinsic(f"llvm.{name}", [kind], ir.FunctionType(kind, [kind] * len(args)))
+        function = self.builder.module.declare_intrinsic(
+            f"llvm.{name}", [kind], ir.FunctionType(kind, [kind] * len(args))
+        )
         return self.builder.call(function, args)
 
     def mathlib(self, name: str) -> Any:
@@ -177,7 +180,8 @@ def _convert(o: Operation, dtype: Any) -> Any:
     if source.kind == "f":
         if dtype.kind == "f":
             return b.fpext(x, target) if dtype.itemsize > source.itemsize else b.fptrunc(x, target)
-        # x86 gives the smallest integer for nan and out-of-range values, as NumPy does there; LLVM's freeze keeps that defined.
+        # x86 gives the smallest integer for nan and out-of-range values, as NumPy does there; LLVM's freeze keeps
+        # that defined.
         return b.fptosi(x, target) if dtype.kind == "i" else b.fptoui(x, target)
     if dtype.kind == "f":
         return b.uitofp(x, target) if source.kind in "bu" else b.sitofp(x, target)
@@ -210,7 +214,9 @@ def _sign(o: Operation) -> Any:
     zero, one = ir.Constant(x.type, 0), ir.Constant(x.type, 1)
     if o.dtype.kind in "ub":
         return b.select(b.icmp_unsigned(">", x, zero), one, zero)
-    return b.select(b.icmp_signed("<", x, zero), ir.Constant(x.type, -1), b.select(b.icmp_signed(">", x, zero), one, zero))
+    return b.select(
+        b.icmp_signed("<", x, zero), ir.Constant(x.type, -1), b.select(b.icmp_signed(">", x, zero), one, zero)
+    )
 
 
 # -- comparison and choice --------------------------------------------------------------------------------------------
@@ -287,7 +293,8 @@ def _mathlib(name: str) -> Callable[..., Any]:
 
 
 _MATHLIB: Final = (
-    "exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh pow cbrt hypot"
+    "exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh "
+    "pow cbrt hypot erf erfc sigmoid"
 ).split()
 
 _FLOAT_ONLY: Final = frozenset([*_MATHLIB, "sqrt", "scale", "div", "reciprocal", "signbit", "copysign"])

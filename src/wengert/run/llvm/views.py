@@ -74,4 +74,10 @@ def reshape(x: View, shape: Shape) -> View | None:
     return View(x.buffer, x.offset, tuple(strides), shape)
 
 
-TABLE: dict[str, Any] = {"broadcast": broadcast, "transpose": transpose, "slice": slice_, "rev": rev, "reshape": reshape}
+TABLE: dict[str, Any] = {
+    "broadcast": broadcast,
+    "transpose": transpose,
+    "slice": slice_,
+    "rev": rev,
+    "reshape": reshape,
+}

@@ -30,4 +30,3 @@ def at(x: Any, axis: int, i: int) -> Any:
 def on_axis(x: Any, ndim: int, axis: int) -> Any:
     """Return a 1-d array as one that broadcasts along an axis of an n-d array."""
     return np.reshape(x, tuple(-1 if a == axis else 1 for a in range(ndim)))
-

@@ -213,8 +213,8 @@ def _inexact_dtype(*xs: Any) -> Any:
 
 @implements(np.linspace)
 def linspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0,
-    *, device: Any = None,
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None,
+    axis: int = 0, *, device: Any = None,
 ) -> Any:  # fmt: skip
     if num < 0:
         raise ValueError(f"Number of samples, {num}, must be non-negative.\n  at:    {user_line()}")
@@ -255,11 +255,11 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
     start, stop = np.broadcast_arrays(*[as_dtype(v, common) for v in together(start, stop)])
     if start.dtype.kind == "c" or stop.dtype.kind == "c":
         turn = start / np.abs(start)
-        ratio = [np.log10((v / turn).astype(complex)) for v in (start, stop)]
+        first, last = (np.log10(as_dtype(v / turn, common)) for v in (start, stop))
     else:
         turn = np.where((start < 0) & (stop < 0), common.type(-1), common.type(1))
-        ratio = [np.log10(v * turn) for v in (start, stop)]
-    values = np.logspace(*ratio, num=num, endpoint=endpoint)
+        first, last = (np.log10(v * turn) for v in (start, stop))
+    values: Any = np.logspace(first, last, num, endpoint)
     if num > 0:
         values = np.concatenate([np.expand_dims(start / turn, 0).astype(values.dtype), values[1:]])
         if num > 1 and endpoint:

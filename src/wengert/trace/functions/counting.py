@@ -9,18 +9,18 @@ import numpy as np
 
 from ...core.source import user_line
 from ...errors import UntraceableError, explain
-from ..dispatch import FUNCTIONS, implements
+from ...ops.index import gather_add
+from ..dispatch import implements
 from ..tracer import is_traced, plain
 from .arrays import array
-from .common import normalize_axis, together, traced
+from .common import normalize_axis, together
 from .known import known, known_mask
 
 
 def _added(places: Any, amounts: Any, count: int, dtype: Any) -> Any:
     """Return ``count`` zeros with the amounts added at the places."""
-    total = np.copy(traced(np.zeros(count, dtype), [places, amounts]))
-    FUNCTIONS["add_at"](total, places, amounts)
-    return total
+    total, places, amounts = together(np.zeros(count, dtype), places, amounts)
+    return gather_add(total, amounts, places, axes=(0,))
 
 
 @implements(np.bincount)
@@ -73,7 +73,7 @@ def _edges(a: Any, bins: Any, limits: Any, weights: Any) -> Any:
     edges = array(bins)
     if edges.ndim != 1:
         raise ValueError(f"`bins` must be 1d, when an array\n  at:    {user_line()}")
-    if bool(np.any(edges[:-1] > edges[1:])):
+    if not is_traced(edges) and np.any(edges[:-1] > edges[1:]):
         raise ValueError(f"`bins` must increase monotonically, when an array\n  at:    {user_line()}")
     return edges
 
@@ -103,7 +103,7 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, we
     place, inside = _bins(x, edges)
     amounts = np.ones(x.shape, np.intp) if weights is None else weights
     amounts = np.where(inside, amounts, np.zeros((), amounts.dtype))
-    counts = _added(*together(place, amounts), edges.shape[0] - 1, amounts.dtype)
+    counts = _added(place, amounts, edges.shape[0] - 1, amounts.dtype)
     if density:
         return counts / np.diff(edges) / np.sum(counts), edges
     return counts, edges
@@ -126,7 +126,7 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     amounts = np.ones(size) if weights is None else array(weights)
     amounts = np.where(inside, amounts, np.zeros((), amounts.dtype)).astype(np.float64)
     total = int(np.prod(counts))
-    found = np.reshape(_added(*together(place, amounts), total, np.float64), counts)
+    found = np.reshape(_added(place, amounts, total, np.float64), counts)
     if density:
         all_of_it = np.sum(found)
         for k, e in enumerate(edges):

@@ -40,7 +40,8 @@ def _totals(name: str, record: Any, neutral: float, **how: Any) -> Any:
         if axis is None:
             if x.ndim > 1:
                 raise ValueError(
-                    f"For arrays which have more than one dimension ``axis`` argument is required.\n  at:    {user_line()}"
+                    "For arrays which have more than one dimension ``axis`` argument is required.\n"
+                    f"  at:    {user_line()}"
                 )
             axis = 0
         result = _running(record, x, axis, dtype, **how)
@@ -77,4 +78,3 @@ def _accumulation(ufunc: Any, record: Any) -> None:
 _accumulation(np.maximum, ops.cummax)
 _accumulation(np.minimum, ops.cummin)
 _accumulation(np.logaddexp, ops.cumlogsumexp)
-

@@ -118,8 +118,8 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, dtype: Any = 
             if sizes.setdefault(label, n) != n and n != 1:
                 if sizes[label] != 1:
                     raise ValueError(
-                        f"operands could not be broadcast together: subscript '{label}' has sizes {sizes[label]} and {n}\n"
-                        f"  at:    {user_line()}"
+                        f"operands could not be broadcast together: subscript '{label}' has sizes {sizes[label]} and "
+                        f"{n}\n  at:    {user_line()}"
                     )
                 sizes[label] = n
     terms = []

@@ -1,4 +1,4 @@
-"""Functions of single entries that are no ufuncs: clip, round, sinc, nan_to_num; and questions about entries and dtypes."""
+"""Functions of single entries that are no ufuncs: clip, round, sinc, nan_to_num; questions about entries and dtypes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ...core.source import user_line
 from ...core.symbol import Sym
 from ...ops import arithmetic
 from ...ops.sinc import sinc as sinc_primitive
+from ...ops.special.bessel import i0 as i0_primitive
 from ..dispatch import UFUNCS, implements
 from ..force import observe
 from .common import NOT_GIVEN, as_dtype, finish, given, operand_aval, together, traced
@@ -69,7 +70,7 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
     else:
         limits = np.finfo(v.dtype)
         ends = (limits.max if posinf is None else posinf, limits.min if neginf is None else neginf)
-        result = np.where(np.isnan(v), np.asarray(nan, v.dtype) if not isinstance(nan, Sym) else nan, v)
+        result = np.where(np.isnan(v), _of(nan, v.dtype), v)
         result = np.where(v == np.inf, _of(ends[0], v.dtype), result)
         result = np.where(v == -np.inf, _of(ends[1], v.dtype), result)
     if not copy:
@@ -79,7 +80,7 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
 
 
 def _of(value: Any, dtype: Any) -> Any:
-    return value.astype(dtype) if isinstance(value, Sym) else np.asarray(value, dtype)
+    return as_dtype(value, dtype) if isinstance(value, Sym) else np.asarray(value, dtype)
 
 
 # -- special values ---------------------------------------------------------------------------------------------------
@@ -89,6 +90,14 @@ def _of(value: Any, dtype: Any) -> Any:
 def sinc(x: Any) -> Any:
     x = traced(x)
     return sinc_primitive(x if x.dtype.kind in "fc" else as_dtype(x, np.dtype(float)), n=0)
+
+
+@implements(np.i0)
+def i0(x: Any) -> Any:
+    x = traced(x)
+    if x.dtype.kind == "c":
+        raise TypeError(f"i0 not supported for complex values\n  at:    {user_line()}")
+    return i0_primitive(as_dtype(x, np.dtype(float)))
 
 
 # -- complex numbers --------------------------------------------------------------------------------------------------

@@ -303,5 +303,3 @@ def eig(a: Any) -> Any:
 @implements(np.linalg.eigvals)
 def eigvals(a: Any) -> Any:
     return general_eig(a)[0]
-
-

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...ops import arithmetic
+from .. import operators
 from ..promote import as_dtype
 from ..tracer import Tracer, call_function, note, wrap_result
 
@@ -116,3 +117,4 @@ def imag(x: Any) -> Any:
     return arithmetic.imag(x) if x.aval.dtype.kind == "c" else x.builder.full_like(x, 0)
 
 
+__all__ = ["imag", "operators", "real"]

@@ -131,7 +131,9 @@ def _sorted_and_counted(x: Any, axes: Any) -> tuple[Any, Any]:
 
 
 @implements(np.nanmedian)
-def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = NOT_GIVEN) -> Any:
+def nanmedian(
+    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = NOT_GIVEN
+) -> Any:
     x = traced(a)
     if x.dtype.kind not in "f":
         return np.median(x, axis, out, overwrite_input, given(keepdims) and keepdims)

@@ -11,8 +11,8 @@ from ...core.source import user_line
 from ...ops.linalg import matrices as mat
 from ..dispatch import implements
 from .common import as_dtype, kept, normalize_axes, traced
-from .linalg import inv, matrices, mirrored, refuse, square, stacked, svdvals
 from .linalg import eigh as eigh_of
+from .linalg import inv, matrices, mirrored, refuse, square, stacked, svdvals
 
 
 def _inexact(x: Any) -> Any:
@@ -198,9 +198,7 @@ def _splits(sizes: Sequence[int]) -> dict[tuple[int, int], int]:
     for length in range(1, n):
         for i in range(n - length):
             j = i + length
-            choices = {
-                k: cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1] for k in range(i, j)
-            }
+            choices = {k: cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1] for k in range(i, j)}
             best[i, j] = min(choices, key=choices.__getitem__)
             cost[i, j] = choices[best[i, j]]
     return best

@@ -10,7 +10,6 @@ from ...core.source import user_line
 from ...ops import convolution
 from ..dispatch import implements
 from ..force import observe
-from ..tracer import is_traced
 from .arrays import array
 from .common import as_dtype, operand_aval, together, traced
 from .reductions import common_dtype
@@ -119,14 +118,15 @@ def polydiv(u: Any, v: Any) -> Any:
     u, v = (_coefficients(p) * 1.0 for p in (u, v))
     m, n = u.shape[0] - 1, v.shape[0] - 1
     scale = 1.0 / v[0]
-    quotient, rest = [], u
+    quotient: list[Any] = []
+    rest: Any = u
     for k in range(max(m - n + 1, 0)):
         factor = scale * rest[k]
         quotient.append(factor)
         rest = np.concatenate([rest[:k], rest[k : k + n + 1] - factor * v, rest[k + n + 1 :]])
     found = np.stack(quotient) if quotient else np.zeros(1, rest.dtype)
-    # Leading coefficients that came out as zero are no part of the remainder: how many there are is seen by the program.
-    zeros = observe(rest, "polydiv", _leading_zeros) if is_traced(rest) else _leading_zeros(rest)
+    # Leading coefficients that came out as zero are no part of the remainder: the program sees how many there are.
+    zeros = observe(traced(rest), "polydiv", _leading_zeros)
     return found, rest[zeros:]
 
 
@@ -155,9 +155,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     if constants.shape[0] == 1 and m > 1:
         constants = constants[0] * np.ones(m)
     if constants.shape[0] < m:
-        raise ValueError(
-            f"k must be a scalar or a rank-1 array of length 1 or >m.\n  at:    {user_line()}"
-        )
+        raise ValueError(f"k must be a scalar or a rank-1 array of length 1 or >m.\n  at:    {user_line()}")
     p = array(p)
     for i in range(int(m)):
         p = np.concatenate([p / np.arange(p.shape[0], 0, -1), constants[i : i + 1]])
@@ -221,9 +219,7 @@ def poly(seq_of_zeros: Any) -> Any:
 
 
 @implements(np.polyfit)
-def polyfit(
-    x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False
-) -> Any:
+def polyfit(x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False) -> Any:
     order = int(deg) + 1
     if deg < 0:
         raise ValueError(f"expected deg >= 0\n  at:    {user_line()}")
@@ -254,8 +250,7 @@ def polyfit(
         return c, base
     if x.shape[0] <= order:
         raise ValueError(
-            "the number of data points must exceed order to scale the covariance matrix\n"
-            f"  at:    {user_line()}"
+            f"the number of data points must exceed order to scale the covariance matrix\n  at:    {user_line()}"
         )
     factor = residuals / (x.shape[0] - order)
     return c, base * factor if y.ndim == 1 else base[:, :, None] * factor

@@ -20,7 +20,7 @@ def product(x: Any, y: Any, contract: Any, batch: Any = ((), ())) -> Any:
     x, y = (as_dtype(v, dtype) for v in together(x, y))
     contract = tuple(tuple(axes) for axes in contract)
     batch = tuple(tuple(axes) for axes in batch)
-    for (i, j) in zip(*contract, strict=True):
+    for i, j in zip(*contract, strict=True):
         if x.shape[i] != y.shape[j]:
             raise ShapeError(
                 explain(
@@ -50,7 +50,9 @@ def matmul(x1: Any, x2: Any, /, *, axes: Any = None, axis: Any = None, keepdims:
     _no_axes("matmul", axes if axis is None else axis)
     n, m = np.ndim(x1), np.ndim(x2)
     if n == 0 or m == 0:
-        raise ValueError(f"matmul: an operand has no dimensions: {np.shape(x1)} @ {np.shape(x2)}\n  at:    {user_line()}")
+        raise ValueError(
+            f"matmul: an operand has no dimensions: {np.shape(x1)} @ {np.shape(x2)}\n  at:    {user_line()}"
+        )
     if n == 1 or m <= 2:
         if m <= 2:
             return product(x1, x2, ((n - 1,), (max(m - 2, 0),)))
@@ -93,7 +95,11 @@ def outer(a: Any, b: Any, out: Any = None) -> Any:
 @implements(np.vdot)
 def vdot(a: Any, b: Any, /) -> Any:
     x, y = together(a, b)
-    return np.sum(np.conj(np.ravel(x)) * np.ravel(y)) if x.dtype.kind == "c" else product(np.ravel(x), np.ravel(y), ((0,), (0,)))
+    return (
+        np.sum(np.conj(np.ravel(x)) * np.ravel(y))
+        if x.dtype.kind == "c"
+        else product(np.ravel(x), np.ravel(y), ((0,), (0,)))
+    )
 
 
 @implements(np.tensordot)

@@ -102,13 +102,20 @@ def _log_totals(ufunc: Any, exp: Any, log: Any) -> None:
         initial: Any = NOT_GIVEN, where: Any = NOT_GIVEN,
     ) -> Any:  # fmt: skip
         x = traced(a, [a, where])
-        x = as_dtype(x, np.dtype(dtype)) if dtype is not None else x if x.aval.dtype.kind == "f" else as_dtype(x, np.dtype(float))
+        x = (
+            as_dtype(x, np.dtype(dtype))
+            if dtype is not None
+            else x
+            if x.aval.dtype.kind == "f"
+            else as_dtype(x, np.dtype(float))
+        )
         lowest = np.asarray(-np.inf, x.aval.dtype)
         if given(where) and where is not True:
             x = np.where(where, x, lowest)
         axes = normalize_axes(axis, x.ndim)
-        # Less the largest entry nothing overflows; as it cancels out it is a constant.  Infinite, it would leave inf - inf.
-        top = arithmetic.stop_gradient(traced(np.max(x, axis=axes, keepdims=True, initial=lowest), x))
+        # Less the largest entry nothing overflows; as it cancels out it is a constant.  Infinite, it would give inf - inf.
+        largest = FUNCTIONS[np.max](x, axis=axes, keepdims=True, initial=lowest)
+        top: Any = arithmetic.stop_gradient(traced(largest, x))
         top = np.where(np.isfinite(top), top, np.zeros((), x.aval.dtype))
         result = log(np.sum(exp(x - top), axis=axes)) + np.reshape(top, reduce.reduced_shape(x.shape, axes))
         if given(initial):

@@ -220,6 +220,11 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subo
     return out
 
 
+@implements(np.astype)
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    return array(x).astype(dtype, copy=copy)
+
+
 @implements(np.shape)
 def shape_of(a: Any) -> Any:
     return operand_aval(a).shape

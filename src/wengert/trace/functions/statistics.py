@@ -19,9 +19,7 @@ from .products import product
 
 
 @implements(np.average)
-def average(
-    a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = NOT_GIVEN
-) -> Any:
+def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = NOT_GIVEN) -> Any:
     x = traced(a, [a, weights])
     axes = normalize_axes(axis, x.ndim)
     if weights is None:
@@ -42,18 +40,18 @@ def average(
 def weights_on_axes(w: Any, shape: Axes, axis: Any, axes: Axes) -> Any:
     """Return weights given for some axes only, as an array that broadcasts."""
     if axis is None:
-        raise TypeError(
-            f"Axis must be specified when shapes of a and weights differ.\n  at:    {user_line()}"
-        )
+        raise TypeError(f"Axis must be specified when shapes of a and weights differ.\n  at:    {user_line()}")
     if w.shape != tuple(shape[i] for i in axes):
-        raise ValueError(f"Shape of weights must be consistent with shape of a along specified axis.\n  at:    {user_line()}")
+        raise ValueError(
+            f"Shape of weights must be consistent with shape of a along specified axis.\n  at:    {user_line()}"
+        )
     w = np.transpose(w, tuple(int(i) for i in np.argsort(axes)))
     return np.reshape(w, tuple(n if i in axes else 1 for i, n in enumerate(shape)))
 
 
 # -- quantiles --------------------------------------------------------------------------------------------------------
-# R. J. Hyndman, Y. Fan, "Sample quantiles in statistical packages", The American Statistician 50 (1996): of n sorted values,
-# the one at place n q + (a + q (1 - a - b)) - 1, between two places by linear interpolation.
+# R. J. Hyndman, Y. Fan, "Sample quantiles in statistical packages", The American Statistician 50 (1996): of n sorted
+# values, the one at place n q + (a + q (1 - a - b)) - 1; between two places by linear interpolation.
 
 _CONTINUOUS: Final = {
     "interpolated_inverted_cdf": (0.0, 1.0),
@@ -70,6 +68,7 @@ def _as_places(x: Any) -> Any:
 
 def places(method: str, n: Any, q: Any) -> tuple[Any, Any, Any]:
     """Return the two places between which a quantile lies, and how far it is from the first to the second (or None)."""
+    low: Any
     if method in _CONTINUOUS:
         a, b = _CONTINUOUS[method]
         where = n * q + (a + q * (1 - a - b)) - 1
@@ -85,7 +84,8 @@ def places(method: str, n: Any, q: Any) -> tuple[Any, Any, Any]:
     else:
         where = (n - 1) * q
         if method in ("lower", "higher", "nearest"):
-            place = _as_places({"lower": np.floor, "higher": np.ceil, "nearest": np.round}[method](where))
+            nearby: Any = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}[method]
+            place = _as_places(nearby(where))
             return place, place, None
         if method == "midpoint":
             where = 0.5 * (np.floor(where) + np.ceil(where))
@@ -227,7 +227,9 @@ def cov(
     x = traced(m, [m, y, fweights, aweights])
     if x.ndim > 2 or (y is not None and np.ndim(y) > 2):
         raise ValueError(f"{'m' if x.ndim > 2 else 'y'} has more than 2 dimensions\n  at:    {user_line()}")
-    wanted = np.result_type(x.dtype, float, *([] if y is None else [array(y).dtype])) if dtype is None else np.dtype(dtype)
+    wanted = (
+        np.result_type(x.dtype, float, *([] if y is None else [array(y).dtype])) if dtype is None else np.dtype(dtype)
+    )
     turn = not rowvar and x.ndim != 1
     x = as_dtype(np.atleast_2d(x), wanted)
     x = x.T if turn else x
@@ -272,7 +274,9 @@ def _observation_weights(fweights: Any, aweights: Any, n: int) -> tuple[Any, Any
 
 
 @implements(np.corrcoef)
-def corrcoef(x: Any, y: Any = None, rowvar: bool = True, bias: Any = NOT_GIVEN, ddof: Any = NOT_GIVEN, *, dtype: Any = None) -> Any:  # fmt: skip
+def corrcoef(
+    x: Any, y: Any = None, rowvar: bool = True, bias: Any = NOT_GIVEN, ddof: Any = NOT_GIVEN, *, dtype: Any = None
+) -> Any:
     c = np.cov(x, y, rowvar, dtype=dtype)
     if c.ndim == 0:
         return c / c
@@ -282,5 +286,3 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, bias: Any = NOT_GIVEN, 
     if c.dtype.kind == "c":
         return np.clip(c.real, -1, 1) + 1j * np.clip(c.imag, -1, 1)
     return np.clip(c, -1, 1)
-
-

@@ -1,4 +1,4 @@
-"""Functions that write into an array: put, place, putmask, copyto, fill_diagonal, put_along_axis, np.add.at."""
+"""Functions that write into an array: put, place, putmask, copyto, fill_diagonal, put_along_axis."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import numpy as np
 
 from ...core.source import user_line
 from ...ops.index import gather_set
-from ..dispatch import FUNCTIONS, implements
-from ..indexing import Pick, Window, parse
-from ..tracer import Tracer, fitted, lift_fresh
+from ..dispatch import implements
+from ..tracer import Tracer, fitted
 from ..ufuncs import not_traced_array
 from .arrays import array
 from .common import normalize_axis, operand_aval, traced
@@ -100,23 +99,3 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     steps = [int(np.prod(shape[k + 1 :])) for k in range(len(shape))]
     end = target.aval.size if wrap or len(shape) > 2 else min(target.aval.size, shape[1] * shape[1])
     _put_flat(target, np.arange(0, end, sum(steps)), val)
-
-
-def add_at(target: Tracer, index: Any, values: Any) -> None:
-    """``np.add.at(target, index, values)``: repeated indices add repeatedly."""
-    target.refresh()
-    if target.builder is None:
-        lift_fresh(target, [index, values])
-    where: Window | Pick = parse(index, target.aval.shape)
-    old = where.read(target)
-    dtype = operand_aval(values).dtype
-    if not np.can_cast(dtype, target.dtype, "same_kind"):
-        raise TypeError(
-            f"Cannot cast ufunc 'add' output from {dtype!r} to {target.dtype!r} with casting rule 'same_kind'\n"
-            f"  at:    {user_line()}"
-        )
-    new = fitted(values, old.shape, target)
-    target.assign(where.add(target, new) if isinstance(where, Pick) else where.write(target, old + new))
-
-
-FUNCTIONS["add_at"] = add_at
