@@ -1,0 +1,1 @@
+"""SciPy, as traced code sees it; see :mod:`wengert.scipy.linalg`."""
