@@ -1,4 +1,4 @@
-"""Running sums, products and extremes; differences, integrals, interpolation, evenly spaced numbers.  A row per call."""
+"""Running sums, products, extremes; differences, integrals, interpolation, evenly spaced numbers.  A row per call."""
 
 from __future__ import annotations
 

@@ -113,7 +113,8 @@ def _log_totals(ufunc: Any, exp: Any, log: Any) -> None:
         if given(where) and where is not True:
             x = np.where(where, x, lowest)
         axes = normalize_axes(axis, x.ndim)
-        # Less the largest entry nothing overflows; as it cancels out it is a constant.  Infinite, it would give inf - inf.
+        # Less the largest entry nothing overflows; it cancels out, so that it is a constant.  An infinite one would give
+        # inf - inf.
         largest = FUNCTIONS[np.max](x, axis=axes, keepdims=True, initial=lowest)
         top: Any = arithmetic.stop_gradient(traced(largest, x))
         top = np.where(np.isfinite(top), top, np.zeros((), x.aval.dtype))
