@@ -197,9 +197,8 @@ def programs(draw: Any, dtypes: tuple[str, ...] = ("float64", "float64", "float3
     dtype = draw(st.sampled_from(dtypes))
     shapes = draw(st.lists(st.sampled_from(SIZES), min_size=1, max_size=3))
     kinds = [dtype] * len(shapes) if draw(st.booleans()) else [draw(st.sampled_from(dtypes)) for _ in shapes]
-    args = {
-        f"x{k}": rng.uniform(-1.5, 1.5, shape).astype(kind) for k, (shape, kind) in enumerate(zip(shapes, kinds, strict=True))
-    }
+    made = [rng.uniform(-1.5, 1.5, shape).astype(kind) for shape, kind in zip(shapes, kinds, strict=True)]
+    args = {f"x{k}": x for k, x in enumerate(made)}
     writer = Writer(draw, args)
     for _ in range(draw(st.integers(1, longest))):
         writer.step()

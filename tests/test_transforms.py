@@ -372,7 +372,8 @@ def test_grad_of_vmap_and_vmap_of_grad() -> None:
 def test_vmap_of_vmap() -> None:
     table = wg.vmap(wg.vmap(lambda x, y: x * y + np.sin(x), in_axes=(None, 0)), in_axes=(0, None))(X, A[0])
     equal(table, X[:, None] * A[0] + np.sin(X)[:, None])
-    g = wg.grad(lambda x: np.sum(wg.vmap(wg.vmap(lambda a, b: a * b**2, in_axes=(0, None)), in_axes=(None, 0))(x, x)))(X)
+    pairs = wg.vmap(wg.vmap(lambda a, b: a * b**2, in_axes=(0, None)), in_axes=(None, 0))
+    g = wg.grad(lambda x: np.sum(pairs(x, x)))(X)
     equal(g, np.sum(X**2) + 2 * X * np.sum(X))
 
 
