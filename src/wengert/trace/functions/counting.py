@@ -63,13 +63,12 @@ def _edges(a: Any, bins: Any, limits: Any, weights: Any) -> Any:
         if count < 1:
             raise ValueError(f"`bins` must be positive, when an integer\n  at:    {user_line()}")
         low, high = limits if limits is not None else (np.min(a), np.max(a)) if a.size else (0.0, 1.0)
-        if bool(low > high):
+        if limits is not None and bool(low > high):
             raise ValueError(f"max must be larger than min in range parameter.\n  at:    {user_line()}")
-        if bool(low == high):
-            low, high = low - 0.5, high + 0.5
-        return np.linspace(
-            low, high, count + 1, dtype=np.result_type(np.asarray(0.0), a.dtype if a.dtype.kind == "f" else 0.0)
-        )
+        # A range of width 0 is widened.
+        low, high = np.where(low == high, low - 0.5, low), np.where(low == high, high + 0.5, high)
+        dtype = np.result_type(low.dtype, high.dtype, a.dtype if a.dtype.kind == "f" else np.float64)
+        return np.linspace(low, high, count + 1, dtype=dtype)
     edges = array(bins)
     if edges.ndim != 1:
         raise ValueError(f"`bins` must be 1d, when an array\n  at:    {user_line()}")
@@ -149,14 +148,14 @@ def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any 
 def _ordered(x: Any, equal_nan: bool) -> tuple[Any, Any, Any]:
     """Return the order of the rows, the rows in that order, and which of them differ from the one before."""
     if x.ndim == 1:
-        order = np.argsort(x)
+        order = np.argsort(x, kind="stable")
         rows = x[order]
         differs = rows[1:] != rows[:-1]
         if equal_nan and x.dtype.kind in "fc":
             differs = differs & ~(np.isnan(rows[1:]) & np.isnan(rows[:-1]))
     else:
         flat = np.reshape(x, (x.shape[0], -1))
-        order = np.lexsort([flat[:, k] for k in range(flat.shape[1])][::-1])
+        order = np.lexsort(tuple(flat[:, k] for k in range(flat.shape[1])[::-1]))
         rows = x[order]
         differs = np.any(np.reshape(rows[1:] != rows[:-1], (max(len(rows) - 1, 0), -1)), axis=1)
     return order, rows, np.concatenate([np.ones(min(len(rows), 1), bool), known_mask(differs)])

@@ -14,7 +14,7 @@ from ..tracer import Tracer, call_function, note, wrap_result
 
 _SAME_NAME = (
     "sum prod max min any all argmax argmin mean var std ravel transpose swapaxes squeeze cumsum cumprod clip round "
-    "repeat take trace diagonal argsort compress choose nonzero searchsorted dot argpartition"
+    "repeat take trace diagonal argsort choose nonzero searchsorted dot argpartition put"
 ).split()
 
 
@@ -68,6 +68,16 @@ def _astype(self: Tracer, dtype: Any, *_: Any, copy: bool = True, **__: Any) -> 
     return as_dtype(self, dtype)
 
 
+def _compress(self: Tracer, condition: Any, axis: Any = None, out: Any = None) -> Any:
+    """Return the entries where a condition holds."""
+    return call_function(np.compress, (condition, self, axis, out), {})
+
+
+def _contains(self: Tracer, value: Any) -> bool:
+    """Say whether an entry equals a value."""
+    return bool(np.any(self == value))
+
+
 def _fill(self: Tracer, value: Any) -> None:
     """Overwrite every entry."""
     self[...] = value
@@ -90,6 +100,8 @@ Tracer.transpose = _transpose  # type: ignore[attr-defined]
 Tracer.copy = _copy  # type: ignore[attr-defined]
 Tracer.flatten = _flatten  # type: ignore[attr-defined]
 Tracer.astype = _astype  # type: ignore[attr-defined]
+Tracer.compress = _compress
+Tracer.__contains__ = _contains
 Tracer.fill = _fill  # type: ignore[attr-defined]
 Tracer.conj = Tracer.conjugate = _conj  # type: ignore[attr-defined]
 Tracer.tolist = _tolist  # type: ignore[attr-defined]
