@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -58,12 +59,34 @@ def test_conv_in_three_dimensions() -> None:
     wg.check_grads(nn.conv, (x, w), order=1)
 
 
-def test_conv_of_many_entries_works_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("block", [2 * 2 * 4 * 6 * 8, 2 * 4 * 2 * 8, 1])
+def test_conv_of_large_arrays_works_in_blocks(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
-    x, w = rng.normal(size=(5, 2, 9)), rng.normal(size=(3, 2, 4))
-    whole = nn.conv(x, w)
-    monkeypatch.setattr("wengert.ops.convolution._BLOCK", 2 * 2 * 4 * 6 * 8)  # two entries at a time
-    np.testing.assert_allclose(nn.conv(x, w), whole)
+    shapes = [
+        ((5, 2, 9), (3, 2, 4)),
+        ((2, 2, 5), (3, 2, 4)),
+        ((3, 1, 6, 5), (2, 1, 3, 2)),
+        ((1, 2, 3, 4), (2, 2, 3, 3)),
+    ]
+    arrays = [(rng.normal(size=x), rng.normal(size=w)) for x, w in shapes]
+    whole = [nn.conv(x, w) for x, w in arrays]
+    # Two entries at a time, two places at a time, one place at a time.
+    monkeypatch.setattr("wengert.ops.convolution._BLOCK", block)
+    for (x, w), wanted in zip(arrays, whole, strict=True):
+        np.testing.assert_allclose(nn.conv(x, w), wanted, rtol=1e-12, atol=1e-14)
+
+
+def test_long_signals_need_little_memory() -> None:
+    x, w = np.ones(20_000), np.ones(10_000)
+    tracemalloc.start()
+    y = nn.conv(x[None, None], w[None, None])
+    two = nn.conv(np.stack([x, x])[None], np.stack([w, w])[None])  # two channels: the general way
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert y.shape == (1, 1, 10_001)
+    assert np.all(y == 10_000)
+    assert np.all(two == 20_000)
+    assert peak < 100e6  # all windows at once: 1.6 GB
 
 
 def test_same_padding() -> None:

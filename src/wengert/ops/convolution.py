@@ -19,6 +19,7 @@ document processing", 2006 (windows laid out as a matrix, so that a matrix produ
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -92,7 +93,8 @@ def _stage(
     o, space = w.shape[1], out.shape[3:]
     area, window = math.prod(space), math.prod(w.shape[3:])
     places_axes, window_axes = tuple(range(3, 3 + d)), tuple(range(3 + d, 3 + 2 * d))
-    block = max(1, _BLOCK // max(1, groups * c * window * area * x.dtype.itemsize))
+    if groups == n == c == o == d == 1 and stride == dilation == (1,):
+        return lambda x, w: np.correlate(padded(x)[0, 0, 0], np.conj(w[0, 0, 0]), "valid").reshape(out.shape)
 
     # Both layouts copy the windows.  The copy is fast where long runs stay together: those of the places for a small
     # kernel, and those of the window for the derivative by the kernel, whose "kernel" is as large as an image.
@@ -100,8 +102,9 @@ def _stage(
         order = (0, 1, 2, *window_axes, *places_axes)
 
         def product(windows: Any, kernel: Any) -> Any:
-            columns = windows.transpose(order).reshape(groups, -1, c * window, area)
-            return np.matmul(kernel.reshape(groups, 1, o, c * window), columns).reshape(groups, -1, o, *space)
+            here = windows.shape[3 : 3 + d]
+            columns = windows.transpose(order).reshape(groups, -1, c * window, math.prod(here))
+            return np.matmul(kernel.reshape(groups, 1, o, c * window), columns).reshape(groups, -1, o, *here)
     else:
         order = (0, 1, *places_axes, 2, *window_axes)
         back = (0, 1, 2 + d, *range(2, 2 + d))
@@ -109,15 +112,22 @@ def _stage(
         def product(windows: Any, kernel: Any) -> Any:
             rows = windows.transpose(order).reshape(groups, -1, c * window)
             made = np.matmul(rows, kernel.reshape(groups, o, c * window).swapaxes(1, 2))
-            return made.reshape(groups, -1, *space, o).transpose(back)
+            return made.reshape(groups, -1, *windows.shape[3 : 3 + d], o).transpose(back)
+
+    # The windows hold each entry many times over, so they are laid out a block at a time: some entries of axis N, or,
+    # where the windows of one entry are too many, a part of its places.
+    one = groups * c * window * area * x.dtype.itemsize
+    entries, lines = max(1, _BLOCK // one), space[0] if d else 1
+    part = lines if one <= _BLOCK else max(1, lines * _BLOCK // one)
 
     def convolve(x: Any, w: Any) -> Any:
         windows = sliding_window_view(padded(x), reach, axes)[steps]
-        if n <= block:
+        if n <= entries and part == lines:
             return product(windows, w)
         result = np.empty(out.shape, out.dtype)
-        for k in range(0, n, block):
-            result[:, k : k + block] = product(windows[:, k : k + block], w)
+        for k, r in itertools.product(range(0, n, entries), range(0, lines, part)):
+            where = (slice(None), slice(k, k + entries), slice(None), slice(r, r + part))[: 3 + min(d, 1)]
+            result[where] = product(windows[where], w)
         return result
 
     return convolve
