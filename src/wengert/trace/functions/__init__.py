@@ -27,6 +27,7 @@ from . import (
     special,
     splitting,
     statistics,
+    stats,
     writing,
 )
 
@@ -57,5 +58,6 @@ __all__ = [
     "special",
     "splitting",
     "statistics",
+    "stats",
     "writing",
 ]
