@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap, Counter, defaultdict
-from typing import Any
+from typing import Any, Final
 
 from ...core.graph import Equation
 from .blocks import Block, Paragraph, Section, Table
@@ -11,7 +11,8 @@ from .formulas import Formulas, Writer
 from .linear import Derivative
 from .tables import MOST_ROWS
 
-_NOTHING = "copy"
+_HANDED_ON: Final = "copy"
+"""What it is called when a cotangent goes to an operand as it is."""
 
 
 def duality(d: Derivative, formulas: Formulas) -> Section:
@@ -35,13 +36,14 @@ def duality(d: Derivative, formulas: Formulas) -> Section:
         own = {d.sums[i]: _bar(names[i]) for i in equation.outputs if i in d.sums}
         local = Writer(d.back, ChainMap(own, backward.names), backward.makers)
         mirrored = [f"{backward.of(e.outputs[0])} = {local.equation(e)}" for e in dual]
-        mirrored += _handed_on(d, equation, dual, names, local)
+        handed = _handed_on(d, equation, dual, names, local)
+        mirrored += handed
         pairs.append(
             {
                 "linear": f"{outs} = {forward.equation(equation)}",
                 "transpose": mirrored,
                 "primitive": equation.primitive.name,
-                "dual": _dual_name(equation, dual),
+                "dual": _dual_name(equation, dual, bool(handed)),
             }
         )
     kinds = Counter((pair["primitive"], pair["dual"]) for pair in pairs)
@@ -111,8 +113,9 @@ def _handed_on(
     return lines
 
 
-def _dual_name(equation: Equation, dual: list[Equation]) -> str:
+def _dual_name(equation: Equation, dual: list[Equation], handed_on: bool) -> str:
     """Name the transpose of one linear equation; where no equation is needed, the cotangent is handed on, copied."""
     if equation.primitive.name == "copy":
         return "add"  # recorded at the copy where the second and later cotangents arrive
-    return " + ".join(dict.fromkeys(e.primitive.name for e in dual)) or _NOTHING
+    kinds = [_HANDED_ON] * handed_on + [e.primitive.name for e in dual]
+    return " + ".join(dict.fromkeys(kinds)) or _HANDED_ON

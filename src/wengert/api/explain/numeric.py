@@ -109,6 +109,10 @@ def _smaller(x: Any, y: Any) -> Any:
     return np.where(np.real(x) <= np.real(y), x, y)[()]
 
 
+def _select(which: Any, x: Any, y: Any) -> Any:
+    return np.where(which, x, y)[()]
+
+
 def _real_parts(compare: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x, y: compare(np.real(x), np.real(y))
 
@@ -130,7 +134,7 @@ _CONTINUED: Final[dict[str, Callable[..., Any]]] = {
     "reduce_min": _extreme(np.argmin),
     "hypot": lambda x, y: np.sqrt(x * x + y * y),
     "logaddexp": lambda x, y: _larger(x, y) + np.log1p(np.exp(_smaller(x, y) - _larger(x, y))),
-    "select": lambda which, x, y: np.where(which, x, y)[()],
+    "select": _select,
     "convert": lambda x, dtype: x if dtype.kind == "f" else np.asarray(np.real(x)).astype(dtype)[()],
     "sign": lambda x: np.sign(np.real(x)),
     "gt": _real_parts(np.greater),
