@@ -316,9 +316,10 @@ def test_checkpoints_of_other_runs_are_refused(tmp_path: Path, options: dict[str
 
 
 def test_checkpoints_that_fit_did_not_write(tmp_path: Path) -> None:
-    train.save_checkpoint(tmp_path / "c", {"params": 3})
-    with pytest.raises(CheckpointError, match="that fit wrote"):
-        run(checkpoint=tmp_path / "c", resume=True)
+    for content in ({"params": 3}, [1, 2], {"run": {}, "params": [], "epoch": 1}):
+        train.save_checkpoint(tmp_path / "c", content)
+        with pytest.raises(CheckpointError, match="that fit wrote"):
+            run(checkpoint=tmp_path / "c", resume=True)
     (tmp_path / "c").write_bytes(b"damage")
     with pytest.raises(CheckpointError, match="whole file"):
         run(checkpoint=tmp_path / "c", resume=True)

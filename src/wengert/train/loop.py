@@ -364,7 +364,7 @@ def _content(state: TrainingState, run: dict[str, Any]) -> dict[str, Any]:
 
 def _restore(state: TrainingState, content: Any, run: dict[str, Any], path: Path) -> None:
     """Put the content of a checkpoint into the state of a run, if it belongs to it."""
-    if not isinstance(content, dict) or "run" not in content:
+    if not isinstance(content, dict) or not {"run", *vars(state)} <= content.keys():
         raise CheckpointError(explain("fit resumes from a checkpoint that fit wrote.", found=str(path)))
     differences = [
         f"{k}: {content['run'].get(k)!r} there, {v!r} here" for k, v in run.items() if content["run"].get(k) != v
