@@ -143,6 +143,15 @@ def test_norm_at_zero() -> None:
         np.testing.assert_array_equal(derivative(f, np.zeros(2)), [0, 0])
     np.testing.assert_allclose(derivative(np.linalg.norm, [3.0, 4.0]), [0.6, 0.8])
     np.testing.assert_array_equal(derivative(np.linalg.norm, np.zeros((2, 3))), np.zeros((2, 3)))
+    rows = np.array([[3.0, 4.0], [0.0, 0.0]])
+    for f in (
+        lambda x: np.linalg.norm(x, axis=1),
+        lambda x: np.sqrt(np.sum(x**2, axis=1)),
+        lambda x: np.sqrt(np.einsum("ij,ij->i", x, x)),
+        lambda x: np.sqrt(np.sum((x[:, None] - x) ** 2, axis=-1))[0],
+    ):
+        assert np.isfinite(derivative(lambda x, f=f: np.sum(f(x)), rows)).all()
+    np.testing.assert_allclose(derivative(lambda x: np.sum(np.linalg.norm(x, axis=1)), rows), [[0.6, 0.8], [0, 0]])
 
 
 def test_sqrt_at_zero() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from ..core.aval import Aval, aval
 from ..core.primitive import Primitive, Sample, primitive
 from ..errors import DtypeError, ShapeError, explain
-from .family import is_linear, total
+from .family import is_linear, scaled, total
 
 Axes = tuple[int, ...]
 Pairs = tuple[Axes, Axes]
@@ -80,6 +80,8 @@ def _pullback(ct: Any, x: Any, y: Any, contract: Pairs, batch: Pairs, second: bo
     nb = len(batch[0])
     x_free, y_free = _free(x.ndim, contract[0], batch[0]), _free(y.ndim, contract[1], batch[1])
     # In ct the axes are (batch, first operand's free, second operand's free).
+    if not y_free:
+        return _spread_product(ct, x, y, contract, batch, x_free)
     if second:
         ct_y = tuple(range(nb, nb + len(y_free)))
     else:
@@ -97,6 +99,26 @@ def _pullback(ct: Any, x: Any, y: Any, contract: Pairs, batch: Pairs, second: bo
     if made == tuple(range(len(made))):
         return out
     return out.builder.apply_named("transpose", out, axes=tuple(int(i) for i in np.argsort(made)))
+
+
+def _spread_product(ct: Any, x: Any, y: Any, contract: Pairs, batch: Pairs, x_free: Axes) -> Any:
+    """Cotangent of ``x`` where nothing is summed: an entrywise product, in which zero wins over inf.
+
+    The gradient of ``sqrt(x @ x)`` at 0 is a zero vector because of this, and not nan.
+    """
+    targets = [*zip(batch[1], batch[0], strict=True), *zip(contract[1], contract[0], strict=True)]
+    return scaled(
+        _spread(y, x.shape, tuple(target for _, target in sorted(targets))), _spread(ct, x.shape, (*batch[0], *x_free))
+    )
+
+
+def _spread(value: Any, shape: Axes, axes: Axes) -> Any:
+    """Broadcast a value whose axis i is to become axis ``axes[i]``."""
+    b = value.builder
+    order = sorted(range(len(axes)), key=lambda i: axes[i])
+    if order != list(range(len(axes))):
+        value = b.apply_named("transpose", value, axes=tuple(order))
+    return value if value.shape == shape else b.apply_named("broadcast", value, shape=shape, axes=tuple(sorted(axes)))
 
 
 def _batch(size: int, args: Any, batched: Any, contract: Pairs, batch: Pairs) -> Any:
