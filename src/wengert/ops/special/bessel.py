@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...core.primitive import Primitive
 from ..arithmetic import mul, neg
 from ..compare import sign
 from ..family import grid
@@ -23,24 +24,56 @@ def _neighbours(record: Any, v: Any, x: Any, sign_of_next: int) -> Any:
 
 
 # DLMF 10.6.1
-jv = ordered("jv", "the Bessel function J_v", lambda v, x, out: _neighbours(lambda: jv, v, x, -1),
-             orders_and(_ORDERS, 0.3, 5, _ENDS))  # fmt: skip
-yv = ordered("yv", "the Bessel function Y_v", lambda v, x, out: _neighbours(lambda: yv, v, x, -1),
-             orders_and(_ORDERS, 0.8, 5, _ENDS))  # fmt: skip
-hankel1 = ordered("hankel1", "the Hankel function H1_v", lambda v, x, out: _neighbours(lambda: hankel1, v, x, -1),
-                  lambda: _complex(orders_and(_ORDERS, 0.8, 5)()))  # fmt: skip
-hankel2 = ordered("hankel2", "the Hankel function H2_v", lambda v, x, out: _neighbours(lambda: hankel2, v, x, -1),
-                  lambda: _complex(orders_and(_ORDERS, 0.8, 5)()))  # fmt: skip
+jv: Primitive = ordered(
+    "jv",
+    "the Bessel function J_v",
+    lambda v, x, out: _neighbours(lambda: jv, v, x, -1),
+    orders_and(_ORDERS, 0.3, 5, _ENDS),
+)
+yv: Primitive = ordered(
+    "yv",
+    "the Bessel function Y_v",
+    lambda v, x, out: _neighbours(lambda: yv, v, x, -1),
+    orders_and(_ORDERS, 0.8, 5, _ENDS),
+)
+hankel1: Primitive = ordered(
+    "hankel1",
+    "the Hankel function H1_v",
+    lambda v, x, out: _neighbours(lambda: hankel1, v, x, -1),
+    lambda: _complex(orders_and(_ORDERS, 0.8, 5)()),
+)
+hankel2: Primitive = ordered(
+    "hankel2",
+    "the Hankel function H2_v",
+    lambda v, x, out: _neighbours(lambda: hankel2, v, x, -1),
+    lambda: _complex(orders_and(_ORDERS, 0.8, 5)()),
+)
 # DLMF 10.29.1
-iv = ordered("iv", "the modified Bessel function I_v", lambda v, x, out: _neighbours(lambda: iv, v, x, 1),
-             orders_and(_ORDERS, 0.3, 5, _ENDS))  # fmt: skip
-kv = ordered("kv", "the modified Bessel function K_v", lambda v, x, out: neg(_neighbours(lambda: kv, v, x, 1)),
-             orders_and(_ORDERS, 0.5, 5, _ENDS))  # fmt: skip
+iv: Primitive = ordered(
+    "iv",
+    "the modified Bessel function I_v",
+    lambda v, x, out: _neighbours(lambda: iv, v, x, 1),
+    orders_and(_ORDERS, 0.3, 5, _ENDS),
+)
+kv: Primitive = ordered(
+    "kv",
+    "the modified Bessel function K_v",
+    lambda v, x, out: neg(_neighbours(lambda: kv, v, x, 1)),
+    orders_and(_ORDERS, 0.5, 5, _ENDS),
+)
 # With the factors exp(-|x|) and exp(x).
-ive = ordered("ive", "exp(-|x|) I_v(x)", lambda v, x, out: _neighbours(lambda: ive, v, x, 1) - mul(sign(x), out),
-              orders_and(_ORDERS, 0.3, 5, _ENDS))  # fmt: skip
-kve = ordered("kve", "exp(x) K_v(x)", lambda v, x, out: out - _neighbours(lambda: kve, v, x, 1),
-              orders_and(_ORDERS, 0.5, 5, _ENDS))  # fmt: skip
+ive: Primitive = ordered(
+    "ive",
+    "exp(-|x|) I_v(x)",
+    lambda v, x, out: _neighbours(lambda: ive, v, x, 1) - mul(sign(x), out),
+    orders_and(_ORDERS, 0.3, 5, _ENDS),
+)
+kve: Primitive = ordered(
+    "kve",
+    "exp(x) K_v(x)",
+    lambda v, x, out: out - _neighbours(lambda: kve, v, x, 1),
+    orders_and(_ORDERS, 0.5, 5, _ENDS),
+)
 
 
 def _complex(samples: Any) -> Any:
@@ -61,32 +94,36 @@ def _two(x: Any) -> Any:
     return constant(x, 2)
 
 
-j0 = special("j0", "the Bessel function J_0", (lambda x, out: neg(j1(x)),), _LINE)
-j1 = special("j1", "the Bessel function J_1", (lambda x, out: (j0(x) - jv(_two(x), x)) * 0.5,), _LINE)
-y0 = special("y0", "the Bessel function Y_0", (lambda x, out: neg(y1(x)),), _HALF_LINE)
-y1 = special("y1", "the Bessel function Y_1", (lambda x, out: (y0(x) - yv(_two(x), x)) * 0.5,), _HALF_LINE)
-i0 = special("i0", "the modified Bessel function I_0", (lambda x, out: i1(x),), _LINE)
-i1 = special("i1", "the modified Bessel function I_1", (lambda x, out: (i0(x) + iv(_two(x), x)) * 0.5,), _LINE)
-k0 = special("k0", "the modified Bessel function K_0", (lambda x, out: neg(k1(x)),), _HALF_LINE)
-k1 = special("k1", "the modified Bessel function K_1", (lambda x, out: (k0(x) + kv(_two(x), x)) * -0.5,), _HALF_LINE)
+j0: Primitive = special("j0", "the Bessel function J_0", (lambda x, out: neg(j1(x)),), _LINE)
+j1: Primitive = special("j1", "the Bessel function J_1", (lambda x, out: (j0(x) - jv(_two(x), x)) * 0.5,), _LINE)
+y0: Primitive = special("y0", "the Bessel function Y_0", (lambda x, out: neg(y1(x)),), _HALF_LINE)
+y1: Primitive = special("y1", "the Bessel function Y_1", (lambda x, out: (y0(x) - yv(_two(x), x)) * 0.5,), _HALF_LINE)
+i0: Primitive = special("i0", "the modified Bessel function I_0", (lambda x, out: i1(x),), _LINE)
+i1: Primitive = special(
+    "i1", "the modified Bessel function I_1", (lambda x, out: (i0(x) + iv(_two(x), x)) * 0.5,), _LINE
+)
+k0: Primitive = special("k0", "the modified Bessel function K_0", (lambda x, out: neg(k1(x)),), _HALF_LINE)
+k1: Primitive = special(
+    "k1", "the modified Bessel function K_1", (lambda x, out: (k0(x) + kv(_two(x), x)) * -0.5,), _HALF_LINE
+)
 
 # exp(-|x|) has a kink at 0, where the slope is the mean of both sides (sign(0) = 0).
 _ROUND_ZERO = grid(0.3, 4, edges=EDGES)
-i0e = special("i0e", "exp(-|x|) I_0(x)", (lambda x, out: i1e(x) - mul(sign(x), out),), _ROUND_ZERO)
-i1e = special(
+i0e: Primitive = special("i0e", "exp(-|x|) I_0(x)", (lambda x, out: i1e(x) - mul(sign(x), out),), _ROUND_ZERO)
+i1e: Primitive = special(
     "i1e",
     "exp(-|x|) I_1(x)",
     (lambda x, out: (i0e(x) + ive(_two(x), x)) * 0.5 - mul(sign(x), out),),
     _ROUND_ZERO,
 )
-k0e = special("k0e", "exp(x) K_0(x)", (lambda x, out: out - k1e(x),), _HALF_LINE)
-k1e = special("k1e", "exp(x) K_1(x)", (lambda x, out: out - (k0e(x) + kve(_two(x), x)) * 0.5,), _HALF_LINE)
+k0e: Primitive = special("k0e", "exp(x) K_0(x)", (lambda x, out: out - k1e(x),), _HALF_LINE)
+k1e: Primitive = special("k1e", "exp(x) K_1(x)", (lambda x, out: out - (k0e(x) + kve(_two(x), x)) * 0.5,), _HALF_LINE)
 
 # -- Airy functions ---------------------------------------------------------------------------------------------------
 
 
 # DLMF 9.2.1: both solve w'' = x w.
-airy = several(
+airy: Primitive = several(
     "airy",
     "the Airy functions Ai and Bi and their derivatives: Ai, Ai', Bi, Bi'",
     lambda x, outs: (outs[1], mul(x, outs[0]), outs[3], mul(x, outs[2])),

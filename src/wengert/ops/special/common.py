@@ -109,7 +109,7 @@ def ordered(
         f"The derivative of {name} by its order or shape parameter is not a function that SciPy has.\n"
         "  fix:   treat the parameter as a constant with wg.stop_gradient, or use differences for it"
     )
-    partials = (*(reason,) * orders, partial)
+    partials: list[Partial | None] = [*[reason] * orders, partial]
     return elementwise(name, doc, run, partials, samples, infer=_infer_ordered, **rules)
 
 

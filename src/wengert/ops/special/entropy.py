@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ...core.primitive import Primitive
 from ..arithmetic import mul, neg, reciprocal, scale
 from ..compare import eq, gt, le, logical_and, lt, maximum, minimum, select
 from ..elementary import absolute, exp, log, log1p, sqrt
@@ -17,20 +18,20 @@ inf, nan = math.inf, math.nan
 # -- logistic ---------------------------------------------------------------------------------------------------------
 
 # expit(-x) rather than 1 - out, which is 0 long before the derivative is.
-expit = special(
+expit: Primitive = special(
     "expit",
     "the logistic function 1 / (1 + exp(-x))",
     (lambda x, out: mul(out, expit(neg(x))),),
     grid(-4, 4, edges=EDGES),
     lower="sigmoid",
 )
-logit = special(
+logit: Primitive = special(
     "logit",
     "the inverse of the logistic function, log(x / (1 - x))",
     (lambda x, out: reciprocal(mul(x, 1 - x)),),
     grid(0.1, 0.9, edges=EDGES),
 )
-log_expit = special(
+log_expit: Primitive = special(
     "log_expit", "the logarithm of the logistic function", (lambda x, out: expit(neg(x)),), grid(-4, 4, edges=EDGES)
 )
 
@@ -46,13 +47,13 @@ def _nowhere(x: Any, y: Any, end: float) -> Any:
     return logical_and(eq(x, constant(x, 0)), le(y, constant(y, end)))
 
 
-xlogy = special(
+xlogy: Primitive = special(
     "xlogy",
     "x log(y), and 0 where x is 0",
     (lambda x, y, out: _unless(_nowhere(x, y, 0), log(y)), lambda x, y, out: scale(x, reciprocal(y))),
     pairs((0.2, 0.2), (3, 3), [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (0.0, -1.0), (0.0, nan), (nan, 0.0)]),
 )
-xlog1py = special(
+xlog1py: Primitive = special(
     "xlog1py",
     "x log(1 + y), and 0 where x is 0",
     (lambda x, y, out: _unless(_nowhere(x, y, -1), log1p(y)), lambda x, y, out: scale(x, reciprocal(y + 1))),
@@ -76,15 +77,17 @@ def _both(x: Any, y: Any, value: Any) -> Any:
     return select(edge, value, select(outside, constant(x, 0), value))
 
 
-entr = special("entr", "-x log(x), 0 at 0", (lambda x, out: _inside(x, -1 - log(x)),), grid(0.2, 3, edges=EDGES))
+entr: Primitive = special(
+    "entr", "-x log(x), 0 at 0", (lambda x, out: _inside(x, -1 - log(x)),), grid(0.2, 3, edges=EDGES)
+)
 _RATIO = pairs((0.2, 0.2), (3, 3), [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (-1.0, 1.0), (1.0, nan), (nan, 1.0)])
-rel_entr = special(
+rel_entr: Primitive = special(
     "rel_entr",
     "x log(x / y), 0 at x = 0",
     (lambda x, y, out: _both(x, y, log(x) - log(y) + 1), lambda x, y, out: _both(x, y, neg(scale(x, reciprocal(y))))),
     _RATIO,
 )
-kl_div = special(
+kl_div: Primitive = special(
     "kl_div",
     "x log(x / y) - x + y",
     (lambda x, y, out: _both(x, y, log(x) - log(y)), lambda x, y, out: _both(x, y, 1 - scale(x, reciprocal(y)))),
@@ -94,7 +97,7 @@ kl_div = special(
 # -- losses -----------------------------------------------------------------------------------------------------------
 
 _DELTAS = pairs((0.5, -3), (2, 3), [(1.0, 1.0), (0.0, 0.0), (1.0, 0.0), (1.0, inf), (-1.0, 1.0), (nan, 1.0)])
-huber = special(
+huber: Primitive = special(
     "huber",
     "Huber's loss: r ** 2 / 2 up to |r| = delta, linear from there",
     (
@@ -116,7 +119,7 @@ def _pseudo_by_delta(delta: Any, r: Any, out: Any) -> Any:
     return scale(mul(delta, s - 1), (s - 1) / s)
 
 
-pseudo_huber = special(
+pseudo_huber: Primitive = special(
     "pseudo_huber",
     "the smooth Huber loss delta ** 2 (sqrt(1 + (r / delta) ** 2) - 1)",
     (
@@ -152,26 +155,26 @@ def _inverse_by_lambda(y: Any, lmbda: Any, out: Any) -> Any:
     return mul(mul(out, mul(y, y)), hyp2f1(two, two, constant(y, 3), neg(mul(lmbda, y))) * -0.5)
 
 
-exprel = special("exprel", "(exp(x) - 1) / x", (lambda x, out: _bend(x),), grid(-3, 3, edges=EDGES))
-boxcox = special(
+exprel: Primitive = special("exprel", "(exp(x) - 1) / x", (lambda x, out: _bend(x),), grid(-3, 3, edges=EDGES))
+boxcox: Primitive = special(
     "boxcox",
     "(x ** lambda - 1) / lambda, log(x) at lambda = 0",
     (lambda x, n, out: exp(mul(n - 1, log(x))), lambda x, n, out: _boxcox_by_lambda(log(x), n)),
     pairs((0.3, -2), (3, 2), [(1.0, 0.0), (2.0, 0.0), (0.0, 1.0), (nan, 1.0)]),
 )
-boxcox1p = special(
+boxcox1p: Primitive = special(
     "boxcox1p",
     "((1 + x) ** lambda - 1) / lambda, log(1 + x) at lambda = 0",
     (lambda x, n, out: exp(mul(n - 1, log1p(x))), lambda x, n, out: _boxcox_by_lambda(log1p(x), n)),
     pairs((-0.5, -2), (3, 2), [(1.0, 0.0), (2.0, 0.0), (-1.0, 1.0), (nan, 1.0)]),
 )
-inv_boxcox = special(
+inv_boxcox: Primitive = special(
     "inv_boxcox",
     "the inverse of boxcox",
     (lambda y, n, out: out / (mul(n, y) + 1), _inverse_by_lambda),
     pairs((-0.5, 0.1), (1, 1.5), [(1.0, 0.0), (0.0, 0.0), (nan, 1.0)]),
 )
-inv_boxcox1p = special(
+inv_boxcox1p: Primitive = special(
     "inv_boxcox1p",
     "the inverse of boxcox1p",
     (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ...core.primitive import Primitive
 from ..arithmetic import mul, neg, reciprocal
 from ..compare import gt, select
 from ..elementary import absolute, cos, exp, sin
@@ -38,8 +39,10 @@ def _far(x: Any, near: Any, far: Any) -> Any:
 # -- error functions --------------------------------------------------------------------------------------------------
 
 # DLMF 7.2.1
-erf = special("erf", "the error function", (lambda x, out: _bell(x) * _TWO_OVER_ROOT_PI,), _REAL, lower="erf")
-erfc = special("erfc", "1 - erf(x)", (lambda x, out: _bell(x) * -_TWO_OVER_ROOT_PI,), _REAL, lower="erfc")
+erf: Primitive = special(
+    "erf", "the error function", (lambda x, out: _bell(x) * _TWO_OVER_ROOT_PI,), _REAL, lower="erf"
+)
+erfc: Primitive = special("erfc", "1 - erf(x)", (lambda x, out: _bell(x) * -_TWO_OVER_ROOT_PI,), _REAL, lower="erfc")
 
 
 def _erfcx_slope(x: Any, out: Any) -> Any:
@@ -48,19 +51,21 @@ def _erfcx_slope(x: Any, out: Any) -> Any:
     return select(gt(x, constant(x, 20)), _tail(x, -1.0) * (-_TWO_OVER_ROOT_PI / 2), near)
 
 
-erfcx = special("erfcx", "exp(x ** 2) erfc(x)", (_erfcx_slope,), grid(-2, 5, edges=[*EDGES, 30.0, -20.0]))
-erfi = special("erfi", "-i erf(i x)", (lambda x, out: exp(mul(x, x)) * _TWO_OVER_ROOT_PI,), grid(-2, 2, edges=EDGES))
+erfcx: Primitive = special("erfcx", "exp(x ** 2) erfc(x)", (_erfcx_slope,), grid(-2, 5, edges=[*EDGES, 30.0, -20.0]))
+erfi: Primitive = special(
+    "erfi", "-i erf(i x)", (lambda x, out: exp(mul(x, x)) * _TWO_OVER_ROOT_PI,), grid(-2, 2, edges=EDGES)
+)
 # DLMF 7.5.1 and 7.10.1; far out 1 - 2 x D(x) is the series in 1 / x ** 2.
-dawsn = special(
+dawsn: Primitive = special(
     "dawsn",
     "Dawson's integral exp(-x ** 2) int_0^x exp(t ** 2) dt",
     (lambda x, out: _far(x, 1 - mul(out, x + x), _tail(x, 1.0) * -0.5),),
     _REAL,
 )
-erfinv = special(
+erfinv: Primitive = special(
     "erfinv", "the inverse of erf", (lambda x, out: exp(mul(out, out)) * (1 / _TWO_OVER_ROOT_PI),), _INSIDE
 )
-erfcinv = special(
+erfcinv: Primitive = special(
     "erfcinv",
     "the inverse of erfc",
     (lambda x, out: exp(mul(out, out)) * (-1 / _TWO_OVER_ROOT_PI),),
@@ -76,28 +81,28 @@ def _normal_density(x: Any) -> Any:
     return exp(mul(x, x) * -0.5) * (1 / _ROOT_TWO_PI)
 
 
-ndtr = special("ndtr", "the normal distribution function", (lambda x, out: _normal_density(x),), _REAL)
+ndtr: Primitive = special("ndtr", "the normal distribution function", (lambda x, out: _normal_density(x),), _REAL)
 # density / distribution = sqrt(2 / pi) / erfcx(-x / sqrt(2)), in which nothing underflows in the left tail.
-log_ndtr = special(
+log_ndtr: Primitive = special(
     "log_ndtr",
     "the logarithm of the normal distribution function",
     (lambda x, out: reciprocal(erfcx(x * -_HALF)) * math.sqrt(2 / math.pi),),
     _REAL,
 )
-ndtri = special(
+ndtri: Primitive = special(
     "ndtri",
     "the inverse of ndtr",
     (lambda y, out: exp(mul(out, out) * 0.5) * _ROOT_TWO_PI,),
     grid(0.1, 0.9, edges=EDGES),
 )
-ndtri_exp = special(
+ndtri_exp: Primitive = special(
     "ndtri_exp",
     "the inverse of log_ndtr",
     (lambda y, out: exp(mul(out, out) * 0.5 + y) * _ROOT_TWO_PI,),
     grid(-4, -0.2, edges=EDGES),
 )
 # D. B. Owen, "Tables for computing bivariate normal probabilities", 1956.
-owens_t = special(
+owens_t: Primitive = special(
     "owens_t",
     "Owen's T function",
     (
@@ -115,4 +120,4 @@ def _fresnel_slopes(x: Any, outs: Any) -> Any:
     return sin(angle), cos(angle)
 
 
-fresnel = several("fresnel", "the Fresnel integrals S and C", _fresnel_slopes, 2, grid(-2, 2, edges=EDGES))
+fresnel: Primitive = several("fresnel", "the Fresnel integrals S and C", _fresnel_slopes, 2, grid(-2, 2, edges=EDGES))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ...core.primitive import Primitive
 from ..arithmetic import mul, neg, scale
 from ..compare import lt, select
 from ..elementary import cos, exp, sin
@@ -17,13 +18,13 @@ _POSITIVE = grid(0.3, 6, edges=[*EDGES, 0.5, -0.5, -2.0])
 # -- gamma and its logarithm ------------------------------------------------------------------------------------------
 
 # DLMF 5.2.2: digamma = gamma' / gamma.
-gamma = special("gamma", "the gamma function", (lambda x, out: mul(out, digamma(x)),), _POSITIVE)
-gammaln = special(
+gamma: Primitive = special("gamma", "the gamma function", (lambda x, out: mul(out, digamma(x)),), _POSITIVE)
+gammaln: Primitive = special(
     "gammaln", "the logarithm of the absolute value of gamma", (lambda x, out: digamma(x),), _POSITIVE, lower="lgamma"
 )
-loggamma = special("loggamma", "the principal branch of log gamma", (lambda x, out: digamma(x),), _POSITIVE)
+loggamma: Primitive = special("loggamma", "the principal branch of log gamma", (lambda x, out: digamma(x),), _POSITIVE)
 # DLMF 5.15.1: the derivatives of digamma are sums of inverse powers, that is Hurwitz zeta functions.
-digamma = special(
+digamma: Primitive = special(
     "digamma",
     "the logarithmic derivative of gamma",
     (lambda x, out: zeta(constant(x, 2), x),),
@@ -31,13 +32,13 @@ digamma = special(
     lower="digamma",
 )
 # DLMF 25.11.17
-zeta = ordered(
+zeta: Primitive = ordered(
     "zeta",
     "the Hurwitz zeta function: the sum of (q + n) ** -s",
     lambda s, q, out: neg(mul(like(s, q), zeta(s + 1, q))),
     orders_and([[2, 3, 4, 2, 3, 5]], 0.4, 5),
 )
-gammasgn = special(
+gammasgn: Primitive = special(
     "gammasgn", "the sign of gamma", None, _POSITIVE, jvp=zero_jvp, label="gradient stop",
     explanation="hands the gradient to nobody: its output is constant almost everywhere",
 )  # fmt: skip
@@ -51,7 +52,9 @@ def _rgamma_slope(x: Any, out: Any) -> Any:
     return select(lt(x, constant(x, 0.5)), mirrored, neg(mul(out, digamma(x))))
 
 
-rgamma = special("rgamma", "1 / gamma", (_rgamma_slope,), lambda: [*grid(0.3, 6, edges=EDGES)(), *grid(-2, 1)()[:1]])
+rgamma: Primitive = special(
+    "rgamma", "1 / gamma", (_rgamma_slope,), lambda: [*grid(0.3, 6, edges=EDGES)(), *grid(-2, 1)()[:1]]
+)
 
 # -- beta and binomials -----------------------------------------------------------------------------------------------
 
@@ -63,28 +66,28 @@ def _slope(a: Any, b: Any) -> Any:
     return digamma(a) - digamma(a + b)
 
 
-beta = special(
+beta: Primitive = special(
     "beta",
     "the beta function gamma(a) gamma(b) / gamma(a + b)",
     (lambda a, b, out: mul(out, _slope(a, b)), lambda a, b, out: mul(out, _slope(b, a))),
     _TWO,
     commutes=True,
 )
-betaln = special(
+betaln: Primitive = special(
     "betaln",
     "the logarithm of the absolute value of the beta function",
     (lambda a, b, out: _slope(a, b), lambda a, b, out: _slope(b, a)),
     _TWO,
     commutes=True,
 )
-poch = special(
+poch: Primitive = special(
     "poch",
     "Pochhammer's symbol gamma(x + m) / gamma(x)",
     (lambda x, m, out: scale(out, digamma(x + m) - digamma(x)), lambda x, m, out: scale(out, digamma(x + m))),
     _TWO,
 )
 # Outside of 0 <= k <= n the value is 0 at whole numbers, where digamma has a pole: ``scale`` lets the zero win.
-binom = special(
+binom: Primitive = special(
     "binom",
     "the binomial coefficient",
     (
@@ -115,53 +118,53 @@ _AXIS = (0.0, 1.0, math.inf, math.nan)
 _UNIT = (0.0, 0.5, 1.0, math.nan)
 
 # DLMF 8.8.13
-gammainc = ordered(
+gammainc: Primitive = ordered(
     "gammainc",
     "the regularised lower incomplete gamma function",
     lambda a, x, out: gamma_density(a, x),
     orders_and(_SHAPES, 0.2, 5, _AXIS),
 )
-gammaincc = ordered(
+gammaincc: Primitive = ordered(
     "gammaincc",
     "the regularised upper incomplete gamma function",
     lambda a, x, out: neg(gamma_density(a, x)),
     orders_and(_SHAPES, 0.2, 5, _AXIS),
 )
-gammaincinv = ordered(
+gammaincinv: Primitive = ordered(
     "gammaincinv",
     "the inverse of gammainc",
     lambda a, y, out: 1 / gamma_density(a, out),
     orders_and(_SHAPES, 0.1, 0.9, _UNIT),
 )
-gammainccinv = ordered(
+gammainccinv: Primitive = ordered(
     "gammainccinv",
     "the inverse of gammaincc",
     lambda a, y, out: -1 / gamma_density(a, out),
     orders_and(_SHAPES, 0.1, 0.9, _UNIT),
 )
 # DLMF 8.17.1 and 8.17.2
-betainc = ordered(
+betainc: Primitive = ordered(
     "betainc",
     "the regularised incomplete beta function",
     lambda a, b, x, out: beta_density(a, b, x),
     orders_and(_SHAPE_PAIRS, 0.1, 0.9, _UNIT),
     orders=2,
 )
-betaincc = ordered(
+betaincc: Primitive = ordered(
     "betaincc",
     "1 - betainc",
     lambda a, b, x, out: neg(beta_density(a, b, x)),
     orders_and(_SHAPE_PAIRS, 0.1, 0.9, _UNIT),
     orders=2,
 )
-betaincinv = ordered(
+betaincinv: Primitive = ordered(
     "betaincinv",
     "the inverse of betainc",
     lambda a, b, y, out: 1 / beta_density(a, b, out),
     orders_and(_SHAPE_PAIRS, 0.1, 0.9, _UNIT),
     orders=2,
 )
-betainccinv = ordered(
+betainccinv: Primitive = ordered(
     "betainccinv",
     "the inverse of betaincc",
     lambda a, b, y, out: -1 / beta_density(a, b, out),

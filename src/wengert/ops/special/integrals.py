@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ...core.primitive import Primitive
 from ..arithmetic import mul, neg, reciprocal
 from ..compare import le, lt, select
 from ..elementary import cos, cosh, exp
@@ -21,20 +22,20 @@ inf, nan = math.inf, math.nan
 
 _A, _B, _C = [1, 2, 1, 3, 2, 1], [2, 1, 3, 2, 2, 1], [3, 2, 4, 3, 5, 2]
 
-hyp0f1 = ordered(
+hyp0f1: Primitive = ordered(
     "hyp0f1",
     "the confluent hypergeometric limit function 0F1(; b; z)",
     lambda b, z, out: hyp0f1(b + 1, z) / like(b, z),
     orders_and([_C], -3, 3),
 )
-hyp1f1 = ordered(
+hyp1f1: Primitive = ordered(
     "hyp1f1",
     "the confluent hypergeometric function 1F1(a; b; z)",
     lambda a, b, z, out: mul(hyp1f1(a + 1, b + 1, z), like(a, z)) / like(b, z),
     orders_and([_A, _C], -3, 3),
     orders=2,
 )
-hyp2f1 = ordered(
+hyp2f1: Primitive = ordered(
     "hyp2f1",
     "the hypergeometric function 2F1(a, b; c; z)",
     lambda a, b, c, z, out: mul(mul(like(a, z), like(b, z)), hyp2f1(a + 1, b + 1, c + 1, z)) / like(c, z),
@@ -42,7 +43,7 @@ hyp2f1 = ordered(
     orders=3,
 )
 # DLMF 13.3.22
-hyperu = ordered(
+hyperu: Primitive = ordered(
     "hyperu",
     "the confluent hypergeometric function U(a, b, x)",
     lambda a, b, x, out: neg(mul(like(a, x), hyperu(a + 1, b + 1, x))),
@@ -63,11 +64,11 @@ def _k_slope(m: Any) -> Any:
     return _gauss(0.5, 0.5, 2.0, m) / (1 - m) * (math.pi / 8)
 
 
-ellipk = special(
+ellipk: Primitive = special(
     "ellipk", "the complete elliptic integral K(m)", (lambda m, out: _k_slope(m),), grid(-2, 0.8, edges=EDGES)
 )
 # DLMF 19.5.2: E = (pi / 2) 2F1(-1/2, 1/2; 1; m).
-ellipe = special(
+ellipe: Primitive = special(
     "ellipe",
     "the complete elliptic integral E(m)",
     (lambda m, out: _gauss(0.5, 1.5, 2.0, m) * (-math.pi / 8),),
@@ -81,12 +82,16 @@ def _km1_slope(p: Any, out: Any) -> Any:
     return select(lt(p, constant(p, 0.5)), near, neg(_k_slope(1 - p)))
 
 
-ellipkm1 = special("ellipkm1", "K(1 - p), accurate near p = 0", (_km1_slope,), grid(0.1, 2, edges=EDGES))
+ellipkm1: Primitive = special("ellipkm1", "K(1 - p), accurate near p = 0", (_km1_slope,), grid(0.1, 2, edges=EDGES))
 
 # -- exponential integrals --------------------------------------------------------------------------------------------
 
-exp1 = special("exp1", "the exponential integral E1", (lambda x, out: neg(exp(neg(x)) / x),), grid(0.2, 4, edges=EDGES))
-expi = special("expi", "the exponential integral Ei", (lambda x, out: exp(x) / x,), grid(0.2, 4, edges=EDGES))
+exp1: Primitive = special(
+    "exp1", "the exponential integral E1", (lambda x, out: neg(exp(neg(x)) / x),), grid(0.2, 4, edges=EDGES)
+)
+expi: Primitive = special(
+    "expi", "the exponential integral Ei", (lambda x, out: exp(x) / x,), grid(0.2, 4, edges=EDGES)
+)
 
 
 def _expn_slope(n: Any, x: Any, out: Any) -> Any:
@@ -95,14 +100,14 @@ def _expn_slope(n: Any, x: Any, out: Any) -> Any:
     return neg(select(lowest, mul(out, 1 + reciprocal(x)), expn(n - 1, x)))
 
 
-expn = ordered(
+expn: Primitive = ordered(
     "expn",
     "the generalised exponential integral E_n",
     _expn_slope,
     orders_and([[2, 3, 4, 2, 3, 4]], 0.3, 4, (0.0, 1.0, inf, nan)),
 )
 # spence(z) = int_1^z log(t) / (1 - t) dt, and log(t) / (t - 1) = 2F1(1, 1; 2; 1 - t) (DLMF 15.4.1).
-spence = special(
+spence: Primitive = special(
     "spence",
     "the dilogarithm of 1 - z",
     (lambda z, out: neg(_gauss(1, 1, 2, 1 - z)),),
@@ -117,14 +122,14 @@ def _over(x: Any, sign: float) -> Any:
     return hyp0f1(constant(x, 1.5), mul(x, x) * (sign / 4))
 
 
-sici = several(
+sici: Primitive = several(
     "sici",
     "the sine and cosine integrals Si and Ci",
     lambda x, outs: (_over(x, -1), cos(x) / x),
     2,
     grid(0.3, 4, edges=EDGES),
 )
-shichi = several(
+shichi: Primitive = several(
     "shichi",
     "the hyperbolic sine and cosine integrals Shi and Chi",
     lambda x, outs: (_over(x, 1), cosh(x) / x),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy
 
-from ...core.primitive import Sample
+from ...core.primitive import Primitive, Sample
 from ..arithmetic import mul, neg
 from ..elementary import exp
 from ..family import elementwise, grid
@@ -32,7 +32,7 @@ def _lambertw_samples() -> list[Sample]:
 
 
 # DLMF 4.13.4: W' = 1 / (exp(W) (1 + W)), which holds at z = 0 as well.
-lambertw = elementwise(
+lambertw: Primitive = elementwise(
     "lambertw",
     "branch k of Lambert's W function: W exp(W) = z",
     _lambertw,
@@ -40,21 +40,23 @@ lambertw = elementwise(
     _lambertw_samples,
 )
 # DLMF 4.13: the derivative of the solution of w + log(w) = z.
-wrightomega = special(
+wrightomega: Primitive = special(
     "wrightomega", "Wright's omega function", (lambda x, out: out / (out + 1),), grid(-3, 4, edges=EDGES)
 )
 
 # -- powers -----------------------------------------------------------------------------------------------------------
 
-exp10 = special("exp10", "10 ** x", (lambda x, out: out * math.log(10),), grid(-2, 2, edges=EDGES))
+exp10: Primitive = special("exp10", "10 ** x", (lambda x, out: out * math.log(10),), grid(-2, 2, edges=EDGES))
 
 # -- degrees ----------------------------------------------------------------------------------------------------------
 
 _DEGREE = math.pi / 180
 _ANGLES = grid(20, 80, edges=[0.0, 90.0, 180.0, math.inf, math.nan])
-sindg = special("sindg", "the sine of an angle in degrees", (lambda x, out: cosdg(x) * _DEGREE,), _ANGLES)
-cosdg = special("cosdg", "the cosine of an angle in degrees", (lambda x, out: sindg(x) * -_DEGREE,), _ANGLES)
-tandg = special("tandg", "the tangent of an angle in degrees", (lambda x, out: (mul(out, out) + 1) * _DEGREE,), _ANGLES)
-cotdg = special(
+sindg: Primitive = special("sindg", "the sine of an angle in degrees", (lambda x, out: cosdg(x) * _DEGREE,), _ANGLES)
+cosdg: Primitive = special("cosdg", "the cosine of an angle in degrees", (lambda x, out: sindg(x) * -_DEGREE,), _ANGLES)
+tandg: Primitive = special(
+    "tandg", "the tangent of an angle in degrees", (lambda x, out: (mul(out, out) + 1) * _DEGREE,), _ANGLES
+)
+cotdg: Primitive = special(
     "cotdg", "the cotangent of an angle in degrees", (lambda x, out: (mul(out, out) + 1) * -_DEGREE,), _ANGLES
 )

@@ -6,6 +6,7 @@ place, which computes what ``distributions`` has a formula for, and hands everyt
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -243,7 +244,7 @@ class Frozen:
         return lambda *x: method(*x, *args, **kwargs)
 
 
-def _version_of(original: Any, name: str) -> Distribution:
+def _version_of(name: str, original: Any) -> Distribution:
     """Return the traced version of one of SciPy's distributions; SciPy's objects live as long as the program."""
     found = _MADE.get(id(original))
     if found is None or found._original is not original:
@@ -254,20 +255,20 @@ def _version_of(original: Any, name: str) -> Distribution:
 def _enter(stats: Any) -> None:
     for name, methods in METHODS.items():
         original = getattr(stats, name)
-        replace_instances(type(original), lambda found, name=name: _version_of(found, name))
+        replace_instances(type(original), functools.partial(_version_of, name))
         NAMES.update(methods)
     kinds = {type(getattr(stats, name)): name for name in METHODS}
 
     def frozen(found: Any) -> Any:
         name = kinds.get(type(found.dist))
-        return found if name is None else Frozen(_version_of(getattr(stats, name), name), found.args, found.kwds, found)
+        return found if name is None else Frozen(_version_of(name, getattr(stats, name)), found.args, found.kwds, found)
 
     for example in (stats.norm(), stats.poisson(1)):
         replace_instances(type(example), frozen)
     normal = stats.multivariate_normal
     replace_instances(
         type(normal(np.zeros(1))),
-        lambda found: Frozen(_version_of(normal, "multivariate_normal"), (found.mean, found.cov), {}, found),
+        lambda found: Frozen(_version_of("multivariate_normal", normal), (found.mean, found.cov), {}, found),
     )
 
 
