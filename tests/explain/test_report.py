@@ -210,6 +210,27 @@ def test_a_jacobian_by_hand() -> None:
     assert row["error"] == 0
 
 
+@pytest.mark.parametrize(
+    ("fun", "x", "kinked"),
+    [
+        (np.abs, 0.0, True),
+        (np.linalg.norm, np.zeros(2), True),
+        (lambda x: np.maximum(x, 2.0) * 3, 2.0, True),
+        (np.abs, 1e-3, False),
+        (lambda x: np.exp(30 * x), 1.0, False),
+        (lambda x: 1e6 * x**2, 0.0, False),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_kink_is_said_and_judged_by_both_sides(fun: Any, x: Any, kinked: bool, dtype: Any) -> None:
+    if dtype == np.float32 and np.size(x) == 1 and x == 1e-3:
+        x = 0.5  # nearer to the kink than a step that float32 can take
+    data = wg.explain(fun)(np.asarray(x, dtype)).data("roads")
+    assert bool(data["kinks"]) == kinked
+    (row,) = [r for r in data["roads"] if r["method"] == "reverse mode"]
+    assert row["error"] < (1e-2 if dtype == np.float32 else 1e-6)
+
+
 def test_complex_functions_have_a_report() -> None:
     report = wg.explain(lambda z: np.abs(z) ** 2)(3 + 4j)
     assert report.data("reverse")["gradients"][0]["gradient"]["value"] == pytest.approx({"re": 6.0, "im": -8.0})

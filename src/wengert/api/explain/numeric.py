@@ -85,6 +85,28 @@ def differences(
     return np.array(slopes, float)
 
 
+def kinks(subject: Subject, value: Callable[[Values], Values], places: Coordinates) -> Any:
+    """Say for each chosen entry whether the slopes to its left and to its right differ.
+
+    Curvature makes the one-sided differences differ too, but in proportion to the step; at a kink a ten times smaller
+    step leaves the jump as it is.
+    """
+    single = any(subject.graph.avals[i].dtype.itemsize // (1 + (subject.graph.avals[i].dtype.kind == "c")) < 8
+                 for i in subject.active_inputs)  # fmt: skip
+    step, least = (1e-2, 1e-2) if single else (1e-5, 1e-4)
+    here = np.real(weighted(subject, value(subject.inputs)))
+    found = []
+    for place in places.places:
+        jumps, slopes = [], []
+        for h in (step_at(subject, place, step), step_at(subject, place, step / 10)):
+            right = (np.real(weighted(subject, value(shifted(subject, place, h)))) - here) / h
+            left = (here - np.real(weighted(subject, value(shifted(subject, place, -h))))) / h
+            jumps.append(abs(right - left))
+            slopes += [abs(right), abs(left)]
+        found.append(bool(jumps[1] > 0.5 * jumps[0] and jumps[1] > least * max(*slopes, abs(here))))
+    return np.array(found, bool)
+
+
 # -- complex step -----------------------------------------------------------------------------------------------------
 
 _ANALYTIC: Final = frozenset(

@@ -15,7 +15,16 @@ from ..differences import directional
 from .blocks import Block, Curve, Paragraph, Section, Table
 from .costs import Sweeps, measured, operations
 from .linear import Derivative
-from .numeric import STEPS, Coordinates, complex_step, complex_step_obstacle, differences, extended, weighted
+from .numeric import (
+    STEPS,
+    Coordinates,
+    complex_step,
+    complex_step_obstacle,
+    differences,
+    extended,
+    kinks,
+    weighted,
+)
 from .symbolic import Formula, NoFormula, count_text, derive, written_out
 from .values import error_text, number, seconds, short
 
@@ -37,9 +46,14 @@ def roads(d: Derivative, sweeps: Sweeps, manual: Callable[..., Any] | None, symb
     formula, omitted = _formula(d, places) if symbolic else (None, "switched off with symbolic=False")
     if formula is not None and not np.isfinite(formula.exact).all():
         formula, omitted = None, "the formula's derivative is not a finite number here"
-    reference, about = (
-        (formula.exact, "SymPy's formula, evaluated to 40 digits") if formula else _reference(sweeps, places)
-    )
+    kinked = kinks(subject, sweeps.value, places)
+    if kinked.any():
+        reference, about = _extrapolated(sweeps, places)
+        about += ", which at a kink give the mean of the slopes on both sides"
+    elif formula is not None:
+        reference, about = formula.exact, "SymPy's formula, evaluated to 40 digits"
+    else:
+        reference, about = _reference(sweeps, places)
     f_ops, n = operations(sweeps.function), places.total
     rows: list[dict[str, Any]] = []
 
@@ -106,6 +120,7 @@ def roads(d: Derivative, sweeps: Sweeps, manual: Callable[..., Any] | None, symb
     labels = [_label(d, place) for place in places.places]
     data = {
         "entries": labels,
+        "kinks": [label for label, kink in zip(labels, kinked, strict=True) if kink],
         "complex": any(of.dtype.kind == "c" for of in subject.graph.avals),
         "complete": places.complete,
         "total_entries": n,
@@ -126,7 +141,7 @@ def _formula(d: Derivative, places: Coordinates) -> tuple[Formula | None, str]:
     except NoFormula as why:
         return None, str(why)
     except _FAILS as error:
-        return None, f"SymPy gave up: {error}"
+        return None, f"SymPy gave up: {type(error).__name__} {error}".rstrip()
 
 
 def _reference(sweeps: Sweeps, places: Coordinates) -> tuple[Any, str]:
@@ -261,6 +276,14 @@ def _blocks(data: dict[str, Any]) -> list[Block]:
             numbers=frozenset({3, 4, 5}),
         ),
     ]  # fmt: skip
+    if data["kinks"]:
+        blocks.append(
+            Paragraph(
+                f"The function has a kink here: the slopes to the left and to the right differ along "
+                f"{', '.join(data['kinks'][:8])}. "
+                "A derivative does not exist; each method gives what its own rule says."
+            )
+        )
     text = (
         f"Expression swell: the graph of the function has {swell['graph_operations']:,} operations; written out as a "
         f"formula, where nothing "
