@@ -1,12 +1,10 @@
 """Run the user's function as a copy whose globals resolve NumPy to functions that know about traces.
 
 ``np.zeros(3)``, ``np.array([x, y])`` and their like have no traced argument that NumPy could dispatch on, yet must
-work in
-unmodified code.  NumPy itself is never patched.  A function that uses such names is instead run as a copy: the same
-code object, defaults
-and closure, with a dictionary for globals that hands out traced versions of NumPy's creation functions, and copies of
-the user's own
-helper functions where those need it too.  Writes to globals go to the real ones.
+work in unmodified code.  NumPy itself is never patched.  A function that uses such names is instead run as a copy: the
+same code object, defaults and closure, with a dictionary for globals that hands out traced versions of NumPy's
+creation functions, and copies of the user's own helper functions and methods where those need it too.  Writes to
+globals go to the real ones.
 """
 
 from __future__ import annotations
@@ -14,6 +12,7 @@ from __future__ import annotations
 import builtins
 import dis
 import functools
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,13 +46,14 @@ _FOREIGN: Final = ("numpy", "scipy", "wengert", "builtins")
 class Traits:
     """What a function's code shows without running it."""
 
-    __slots__ = ("code", "creates", "globals", "mutates", "names")
+    __slots__ = ("assigns", "code", "creates", "mutates", "names")
 
     def __init__(self, code: CodeType) -> None:
         self.code = code  # keeps the id, under which the traits are remembered, from being given out again
         self.names: set[str] = set()
         self.creates = False
         self.mutates = False
+        self.assigns = False
         self._read(code)
         self.creates = not self.names.isdisjoint(creation.NAMES)
 
@@ -66,6 +66,8 @@ class Traits:
             op = instruction.opname
             if op in ("STORE_SUBSCR", "DELETE_SUBSCR") or (op == "BINARY_OP" and instruction.argrepr.endswith("=")):
                 self.mutates = True
+            elif op == "STORE_GLOBAL":
+                self.assigns = True
             elif op == "IMPORT_NAME":
                 self.names.add("import")
         for const in code.co_consts:
@@ -92,26 +94,109 @@ def traits(code: CodeType) -> Traits:
 def _helpers(function: FunctionType, names: set[str]) -> Iterator[FunctionType]:
     """Yield the user's functions that a function can reach by the names it uses."""
     scope = function.__globals__
-    for name in names:
-        value = scope.get(name)
+    for value in [*[scope.get(name) for name in names], *map(_content, function.__closure__ or ())]:
+        value = _uncached(value)
         if isinstance(value, FunctionType):
             yield value
-        elif isinstance(value, ModuleType) and is_user_module(value):
-            for attribute in names:
-                member = getattr(value, attribute, None)
-                if isinstance(member, FunctionType):
-                    yield member
-    for cell in function.__closure__ or ():
-        value = _content(cell)
-        if isinstance(value, FunctionType):
-            yield value
+        elif isinstance(value, ModuleType):
+            if is_user_module(value):
+                for attribute in names:
+                    member = _uncached(getattr(value, attribute, None))
+                    if isinstance(member, FunctionType):
+                        yield member
+        elif has_user_class(value):
+            for _, f in _methods(type(value)):  # all of them: one that is named may call the others
+                yield f
+
+
+def _uncached(value: Any) -> Any:
+    """Look through ``functools.lru_cache``: what is traced is different every time, and must not be kept."""
+    return value.__wrapped__ if isinstance(value, _Cached) else value
+
+
+_Cached: Final = type(functools.lru_cache(lambda: None))
+
+
+def has_user_class(value: Any) -> bool:
+    """Say whether an object is an instance of one of the user's classes, with attributes of its own."""
+    cls = type(value)
+    if cls.__module__.partition(".")[0] in _LIBRARIES or not hasattr(value, "__dict__") or isinstance(value, type):
+        return False
+    return not isinstance(value, FunctionType | ModuleType)
+
+
+def _methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
+    """Yield name and function of each method that instances of a class have."""
+    for name in dict.fromkeys(name for base in cls.__mro__[:-1] for name in vars(base)):
+        member = inspect.getattr_static(cls, name)
+        f = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+        if isinstance(f, FunctionType):
+            yield name, f
+
+
+def shadow(value: Any) -> Any:
+    """Return an object in place of one of the user's whose methods need copies; the object itself if none does.
+
+    It shares the attributes of the original, and its class is derived from the original's.  (What ``super()`` finds is
+    not copied.)
+    """
+    cls = type(value)
+    copies: dict[str, Any] = {}
+    for name, f in _methods(cls):
+        if name not in _UNCOPIED and is_user_function(f) and survey(f)[0]:
+            member = inspect.getattr_static(cls, name)
+            copy = copy_function(f)
+            if isinstance(member, property):
+                copies[name] = property(copy, member.fset, member.fdel)
+            else:
+                copies[name] = type(member)(copy) if isinstance(member, staticmethod | classmethod) else copy
+    if not copies or not _is_plain(cls):
+        return value
+    copies["__class__"] = property(lambda self: cls)
+    copies["__module__"], copies["__qualname__"] = cls.__module__, cls.__qualname__
+    # type.__new__ runs the base's __init_subclass__, which belongs to classes that the user writes, not to this one.
+    derived = type.__new__(type(cls), cls.__name__, (_Quiet, cls), copies)
+    made = object.__new__(derived)
+    made.__dict__ = value.__dict__
+    return made
+
+
+def _is_plain(cls: type) -> bool:
+    """Say whether instances of a class hold nothing but a dictionary of attributes."""
+    if any(vars(base).get("__slots__") for base in cls.__mro__):
+        return False
+    base: Any = cls
+    while base.__flags__ & _HEAP_TYPE:  # defined in Python
+        base = base.__base__
+    return base is object
+
+
+_HEAP_TYPE: Final = 1 << 9
+
+
+class _Quiet:
+    """Keeps a class derived from it and one of the user's from being announced to the user's class."""
+
+    def __init_subclass__(cls) -> None:
+        pass
+
+
+_UNCOPIED: Final = frozenset({"__new__", "__init__", "__init_subclass__", "__class_getitem__"})
+_LIBRARIES: Final = frozenset({*sys.stdlib_module_names, *_FOREIGN, "optree"}) - {"__main__"}
 
 
 def _uses_instances(function: FunctionType, names: set[str]) -> bool:
-    """Say whether a function uses an object that has a traced version, such as one made by ``np.vectorize``."""
-    if any(type(function.__globals__.get(name)) in creation.INSTANCES for name in names):
+    """Say whether a function uses, under whatever name, an object that has a traced version.
+
+    Such as one made by ``np.vectorize``, or SciPy's ``expm`` after ``from scipy.linalg import expm as exponential``.
+    """
+    if any(_has_version(function.__globals__.get(name)) for name in names):
         return True
-    return any(type(_content(cell)) in creation.INSTANCES for cell in function.__closure__ or ())
+    return any(_has_version(_content(cell)) for cell in function.__closure__ or ())
+
+
+def _has_version(value: Any) -> bool:
+    return type(value) in creation.INSTANCES or (type(value) is FunctionType and creation.replacement(value) is not None)
 
 
 def _content(cell: CellType) -> Any:
@@ -140,20 +225,61 @@ def is_user_module(value: ModuleType) -> bool:
     return any(member is np for member in vars(value).values())
 
 
+class Survey:
+    """What :func:`survey` found, and what it looked at: names in globals, and what the closure held."""
+
+    __slots__ = ("cells", "code", "looked_up", "result")
+
+    def __init__(self, function: FunctionType, looked_up: list[tuple[dict[str, Any], str, Any]], result: Any) -> None:
+        self.code = function.__code__  # keeps the id, under which the survey is remembered, from being given out again
+        self.cells = [_kind(cell) for cell in function.__closure__ or ()]
+        self.looked_up = looked_up
+        self.result = result
+
+    def holds(self, function: FunctionType) -> bool:
+        """Say whether another look would find the same."""
+        for scope, name, value in self.looked_up:
+            if scope.get(name) is not value:
+                return False
+        cells = function.__closure__
+        return not cells or [_kind(cell) for cell in cells] == self.cells
+
+
+def _kind(cell: CellType) -> Any:
+    """Return what matters of a closure's value: a function, module or user's object itself, of data only the type."""
+    content = _content(cell)
+    return type(content) if isinstance(content, (np.ndarray, float, int, tuple, list, dict)) else id(content)
+
+
+_SURVEYS: Final[dict[int, Survey]] = {}
+libraries.on_load(_SURVEYS.clear)
+
+
 def survey(function: FunctionType) -> tuple[bool, bool]:
     """Say whether a function or one of its helpers creates arrays, and whether one of them writes into arrays."""
+    known = _SURVEYS.get(id(function.__code__))
+    if known is not None and known.looked_up[0][0] is function.__globals__ and known.holds(function):
+        return known.result  # type: ignore[no-any-return]
     creates = mutates = False
     seen: set[int] = set()
     todo = [function]
+    looked_up: list[tuple[dict[str, Any], str, Any]] = [(function.__globals__, "", None)]
+    lasting = True
     while todo:
         f = todo.pop()
-        if id(f.__code__) in seen or not is_user_function(f):
+        if id(f) in seen or not is_user_function(f):
             continue
-        seen.add(id(f.__code__))
+        seen.add(id(f))
         found = traits(f.__code__)
         creates |= found.creates or _uses_instances(f, found.names)
         mutates |= found.mutates
         todo.extend(_helpers(f, found.names))
+        looked_up += [(f.__globals__, name, f.__globals__.get(name)) for name in found.names]
+        lasting = lasting and (f is function or not f.__closure__)
+    if lasting:
+        if len(_SURVEYS) > 10_000:
+            _SURVEYS.clear()
+        _SURVEYS[id(function.__code__)] = Survey(function, looked_up, (creates, mutates))
     return creates, mutates
 
 
@@ -182,6 +308,7 @@ def translate(value: Any) -> Any:
     """Return what a copied function sees in place of a global, a closure's value or an import."""
     if value is np:
         return creation.NAMESPACE
+    value = _uncached(value)
     kind = type(value)
     if kind in creation.INSTANCES:
         return creation.INSTANCES[kind](value)
@@ -190,11 +317,16 @@ def translate(value: Any) -> Any:
         if found is not None:
             return found
         if kind is FunctionType and is_user_function(value) and survey(value)[0]:
-            return copy_function(value)
+            copy = copy_function(value)
+            return _giving_back(copy) if traits(copy.__code__).assigns else copy
     elif kind is ModuleType and (value.__name__ in libraries.MODULES or is_user_module(value)):
         return UserModule(value)
     elif kind is MethodType and type(value.__self__) in creation.INSTANCES:
         return getattr(translate(value.__self__), value.__name__)
+    elif kind is MethodType and has_user_class(value.__self__):
+        return getattr(shadow(value.__self__), value.__name__, value)
+    elif has_user_class(value):
+        return shadow(value)
     return value
 
 
@@ -250,6 +382,7 @@ def rebound(function: Callable[..., Any]) -> tuple[Callable[..., Any], bool]:
 
     Methods, ``functools.partial`` objects and callable objects are looked through.
     """
+    function = _uncached(function)
     if type(function) in creation.INSTANCES:
         return creation.INSTANCES[type(function)](function), True
     if isinstance(function, FunctionType):
@@ -259,24 +392,29 @@ def rebound(function: Callable[..., Any]) -> tuple[Callable[..., Any], bool]:
         creates, mutates = survey(function)
         if not creates:
             return function, mutates
-        copy = copy_function(function)
-        scope = copy.__globals__
-        assert isinstance(scope, TracedGlobals)
-        return _giving_back(copy, scope), mutates
+        return _giving_back(copy_function(function)), mutates
     if isinstance(function, MethodType) and isinstance(function.__func__, FunctionType):
         inner, mutates = rebound(function.__func__)
-        return functools.partial(inner, function.__self__), mutates
+        owner = function.__self__
+        if not has_user_class(owner):
+            return functools.partial(inner, owner), mutates
+        return functools.partial(inner, shadow(owner)), True  # other methods may write
     if isinstance(function, functools.partial):
         inner, mutates = rebound(function.func)
         return functools.partial(inner, *function.args, **function.keywords), mutates
     call = getattr(type(function), "__call__", None)  # noqa: B004  (whose code, not whether)
     if isinstance(call, FunctionType) and is_user_function(call):
-        inner, mutates = rebound(call)
-        return functools.partial(inner, function), mutates
+        inner, _ = rebound(call)
+        return functools.partial(inner, shadow(function)), True
     return function, True
 
 
-def _giving_back(copy: FunctionType, scope: TracedGlobals) -> Callable[..., Any]:
+def _giving_back(copy: FunctionType) -> Callable[..., Any]:
+    """Return a copied function that hands the globals which it assigned to the real ones at its end."""
+    scope = copy.__globals__
+    assert isinstance(scope, TracedGlobals)
+
+    @functools.wraps(copy)
     def run(*args: Any, **kwargs: Any) -> Any:
         with _globals_given_back(scope):
             return copy(*args, **kwargs)
