@@ -1,4 +1,4 @@
-"""Ufuncs of scipy.special under trace: SciPy's own values and dtypes, right derivatives, a reason where there is none."""
+"""Ufuncs of scipy.special under trace: SciPy's values and dtypes, right derivatives, a reason where there is none."""
 
 from __future__ import annotations
 
