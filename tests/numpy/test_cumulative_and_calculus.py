@@ -80,6 +80,13 @@ RUNNING: list[tuple[str, Callable[..., Any], tuple[Any, ...]]] = [
     ("geomspace negative", lambda a, b: np.geomspace(a, b, 5, endpoint=False), (-1.0, -20.0)),
     ("geomspace arrays", lambda a, b: np.geomspace(a, b, 5, axis=1), (np.abs(U), np.abs(U) + 2)),
 ]
+RUNNING += [
+    ("full", lambda a: np.full((2, 3), a), (1.5,)),
+    ("full row", lambda x: np.full((2, 4), x[0], dtype=np.float64), (X32,)),
+    ("kaiser", lambda b: np.kaiser(6, b), (2.5,)),
+    ("fftfreq", lambda d: np.fft.fftfreq(5, d), (0.3,)),
+    ("fromfunction", lambda a: np.fromfunction(lambda i, j: np.sin(i * a) + j, (2, 3)), (0.7,)),
+]
 if hasattr(np, "cumulative_sum"):
     RUNNING += [
         ("cumulative_sum", lambda x: np.cumulative_sum(x), (V,)),
@@ -91,6 +98,14 @@ if hasattr(np, "cumulative_sum"):
 @pytest.mark.parametrize(("f", "args"), [pytest.param(f, args, id=name) for name, f, args in RUNNING])
 def test_call(f: Callable[..., Any], args: tuple[Any, ...]) -> None:
     check(f, *args)
+
+
+def test_arange_of_traced_numbers() -> None:
+    # How many entries there are depends on the values: not under vmap.
+    check(lambda a: np.arange(a, 3.0), 0.4, batch=False)
+    check(lambda a, b, c: np.arange(a, b, c), 0.4, 5.1, 1.3, batch=False)
+    check(lambda a, b: np.arange(a, stop=b, step=-0.7), 2.0, -1.0, batch=False)
+    check(lambda a: np.arange(a) * a, 3.3, batch=False)
 
 
 def test_nan_is_left_out() -> None:
