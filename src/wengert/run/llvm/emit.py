@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from llvmlite import ir
 
-from .loops import Const, Load, Loop, Op
+from .loops import Const, Load, Loop, Op, Outside, Pick
 from .scalars import BYTE, INDEX, Operation, constant, emit, memory_type
 
 POINTER: Final = BYTE.as_pointer()
@@ -33,7 +33,7 @@ IDENTITY: Final = {"add": 0, "mul": 1, "or": 0, "and": 1}
 def structure(loop: Loop, sizes: Any, strides: list[Any]) -> tuple[Any, ...]:
     """Return what the code of a loop depends on."""
     accesses = tuple(
-        (view.dtype.str, s[-1] if s[-1] in (0, 1) else 2, not any(s))
+        (view.dtype.str, s[-1] if s[-1] in (0, 1) else 2, not any(s), len(view.indexed))
         for view, s in zip(loop.accesses, strides, strict=True)
     )
     return (len(sizes), accesses, tuple(loop.body), tuple(loop.stores))
@@ -45,6 +45,7 @@ def describe(loop: Loop, sizes: Any, strides: list[Any], base: Any) -> list[int]
     for view, s in zip(loop.accesses, strides, strict=True):
         number, start = base(view.buffer)
         numbers += [number, start + view.offset * view.dtype.itemsize, *s]
+        numbers += [n for pair in view.indexed for n in pair]
     return numbers
 
 
@@ -78,21 +79,24 @@ class Emitter:
             return found
 
         sizes = [number() for _ in range(self.rank)]
-        pointers, strides = [], []
+        pointers, strides, extents = [], [], []
         for view in self.loop.accesses:
             base, offset = number(), number()
             steps = [number() for _ in range(self.rank)]
+            extents += [number() for _ in range(2 * len(view.indexed))]
             address = b.gep(b.load(b.gep(bases, [base])), [offset])
             pointers.append(b.bitcast(address, memory_type(view.dtype).as_pointer()))
             strides += steps
-        b.call(self.body, [*pointers, *sizes, *strides, start, stop])
+        b.call(self.body, [*pointers, *sizes, *strides, *extents, start, stop])
         b.ret_void()
 
     def _body(self, name: str) -> ir.Function:
         n, rank = len(self.loop.accesses), self.rank
+        extra = [2 * len(view.indexed) for view in self.loop.accesses]
         kinds = [memory_type(view.dtype).as_pointer() for view in self.loop.accesses]
+        counts = rank + n * rank + sum(extra) + 2
         function = ir.Function(
-            self.module, ir.FunctionType(ir.VoidType(), [*kinds, *[INDEX] * (rank + n * rank + 2)]), f"{name}.body"
+            self.module, ir.FunctionType(ir.VoidType(), [*kinds, *[INDEX] * counts]), f"{name}.body"
         )
         function.linkage = "internal"
         function.attributes.add("alwaysinline")
@@ -102,6 +106,11 @@ class Emitter:
         self.sizes = function.args[n : n + rank]
         flat = function.args[n + rank : n + rank + n * rank]
         self.strides = [flat[k * rank : (k + 1) * rank] for k in range(n)]
+        rest = list(function.args[n + rank + n * rank : -2])
+        self.extents: list[list[Any]] = []
+        for count in extra:
+            self.extents.append(rest[:count])
+            rest = rest[count:]
         start, stop = function.args[-2:]
         self.b = ir.IRBuilder(function.append_basic_block("entry"))
         self.hoisted = {k: self._read(k, self.pointers[k]) for k in self._read_only() if self.fixed[k]}
@@ -162,7 +171,7 @@ class Emitter:
     # ------------------------------------------------------
 
     def _innermost(self, pointers: list[Any], start: Any, stop: Any) -> None:
-        sums = [store for store in self.loop.stores if store.how != "set" and self.inner[store.access] == 0]
+        sums = [s for s in self.loop.stores if s.how != "set" and not s.at and self.inner[s.access] == 0]
         if not sums:
             self._loop(start, stop, lambda i: self._point(pointers, i, [], []))
             return
@@ -187,6 +196,10 @@ class Emitter:
                 self.values.append(
                     self.hoisted[k] if k in self.hoisted else self._read(k, self._entry_of(pointers, k, i))
                 )
+            elif isinstance(item, Pick):
+                self.values.append(self._read(item.access, self._picked(pointers, item.access, i, item.at)))
+            elif isinstance(item, Outside):
+                self.values.append(self._outside(item.access, item.at))
             elif isinstance(item, Const):
                 self.values.append(constant(item.value, item.dtype))
             else:
@@ -199,11 +212,40 @@ class Emitter:
             if store in sums:
                 k = sums.index(store)
                 following[k] = self._combine(store.how, acc[k], value, self.loop.accesses[store.access].dtype, True)
-            elif store.how == "set":
-                self._write(store.access, self._entry_of(pointers, store.access, i), value)
             else:
-                self._accumulate(store, self._entry_of(pointers, store.access, i), value)
+                pointer = self._picked(pointers, store.access, i, store.at)
+                if store.how == "set":
+                    self._write(store.access, pointer, value)
+                else:
+                    self._accumulate(store, pointer, value)
         return following
+
+    def _coordinate(self, index: int, size: Any) -> tuple[Any, Any]:
+        """Return a computed coordinate counted from the front, and whether it lies inside."""
+        b = self.b
+        value = self.values[index]
+        if value.type != INDEX:
+            value = b.sext(value, INDEX)
+        counted = b.select(b.icmp_signed("<", value, ir.Constant(INDEX, 0)), b.add(value, size), value)
+        return counted, b.icmp_unsigned("<", counted, size)
+
+    def _picked(self, pointers: list[Any], k: int, i: Any, at: tuple[int, ...]) -> Any:
+        """Return the address of the entry that computed coordinates point to, clipped to the inside."""
+        pointer = self._entry_of(pointers, k, i)
+        for axis, index in enumerate(at):
+            size, stride = self.extents[k][2 * axis : 2 * axis + 2]
+            coordinate, inside = self._coordinate(index, size)
+            clipped = self.b.select(inside, coordinate, ir.Constant(INDEX, 0))
+            pointer = self.b.gep(pointer, [self.b.mul(clipped, stride)])
+        return pointer
+
+    def _outside(self, k: int, at: tuple[int, ...]) -> Any:
+        b = self.b
+        found: Any = ir.Constant(INDEX, 0)
+        for axis, index in enumerate(at):
+            _, inside = self._coordinate(index, self.extents[k][2 * axis])
+            found = b.or_(found, b.zext(b.not_(inside), INDEX))
+        return found
 
     def _entry_of(self, pointers: list[Any], k: int, i: Any) -> Any:
         if self.inner[k] == 0:

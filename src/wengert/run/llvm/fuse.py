@@ -26,6 +26,8 @@ from .loops import (
     Load,
     Loop,
     Op,
+    Outside,
+    Pick,
     Product,
     Python,
     Shape,
@@ -59,6 +61,7 @@ class Fused:
         self.steps: list[Step] = []
         self.fills: list[Fill] = []
         self.literals: list[tuple[Buffer, Any]] = []
+        self.status: Buffer | None = None
         self._views: dict[int, View] = {}
         self._consts: dict[int, Const] = {}
         self._home: dict[int, tuple[int, int]] = {}
@@ -117,6 +120,10 @@ class Fused:
             self._reduction(k, equation, params)
         elif name in ("slice_add", "slice_set", "pad", "concatenate"):
             getattr(self, f"_{name}")(k, equation, **params)
+        elif name == "gather" and 0 not in avals[equation.inputs[0]].shape:
+            self._gather(k, equation, **params)
+        elif name in ("gather_add", "gather_set") and 0 not in avals[out].shape:
+            self._gather_write(k, equation, "add" if name == "gather_add" else "set", **params)
         elif name == "dot" and avals[out].dtype.kind == "f":
             self._dot(equation, **params)
         else:
@@ -224,6 +231,78 @@ class Fused:
             start += shape[axis]
         self._views[out] = target
 
+    # -- index arrays -------------------------------------------------------------------------------------------------
+
+    def _indexed(self, view: View, axes: Shape, lead: Shape) -> View:
+        """Return an array as a loop over (index axes, the other axes) sees it; the axes in ``axes`` are computed."""
+        rest = [a for a in range(len(view.shape)) if a not in axes]
+        return View(
+            view.buffer,
+            view.offset,
+            (*(0,) * len(lead), *(view.strides[a] for a in rest)),
+            (*lead, *(view.shape[a] for a in rest)),
+            tuple((view.shape[a], view.strides[a]) for a in axes),
+        )
+
+    def _coordinates(self, step: int, indices: Any, shape: Shape) -> tuple[int, ...]:
+        """Return the items that hold index arrays, broadcast over the axes that they do not have."""
+        items = []
+        for i in indices:
+            if i in self._consts:
+                items.append(self._item(step, self._consts[i]))
+                continue
+            view = self._view(i)
+            lead = len(view.shape)
+            spread = View(view.buffer, view.offset, (*view.strides, *(0,) * (len(shape) - lead)), shape)
+            items.append(self._load(step, spread))
+        return tuple(items)
+
+    def _after(self, view: View, indices: Any) -> int:
+        """Return the first step at which an array and index arrays are in memory."""
+        views = [view, *[self._view(i) for i in indices if i not in self._consts]]
+        return max(self._written.get(v.buffer, -1) for v in views) + 1
+
+    def _watch(self, step: int, access: int, at: tuple[int, ...]) -> None:
+        """Let a loop report coordinates that point outside."""
+        if self.status is None:
+            self.status = Buffer(1, np.dtype(np.int64), "status")
+            self._written[self.status] = -1
+        shape = self.steps[step].shape  # type: ignore[union-attr]
+        item = self._item(step, Outside(access, at))
+        target = View(self.status, 0, (0,) * len(shape), shape)
+        written = self._written[self.status]
+        self._store(step, target, item, "max")
+        self._written[self.status] = written  # reports do not wait for each other
+
+    def _gather(self, k: int, equation: Equation, axes: Shape) -> None:
+        x, *indices = equation.inputs
+        out = equation.outputs[0]
+        shape = self.graph.avals[out].shape
+        source = self._view(x)
+        # What is read at other places than the loop's own must be there before the loop begins.
+        step = self._loop_for(shape, (), k, self._after(source, indices))
+        at = self._coordinates(step, indices, shape)
+        loop = self.steps[step]
+        assert isinstance(loop, Loop)
+        loop.accesses.append(self._indexed(source, axes, self.graph.avals[indices[0]].shape))
+        access = len(loop.accesses) - 1
+        self._read[source.buffer] = max(step, self._read.get(source.buffer, -1))
+        self._home[out] = (step, self._item(step, Pick(access, at)))
+        self._watch(step, access, at)
+
+    def _gather_write(self, k: int, equation: Equation, how: str, axes: Shape) -> None:
+        x, v, *indices = equation.inputs
+        target = self._target(k, x)
+        after = max(self._after(target, indices), self._read.get(target.buffer, -1) + 1)
+        shape = self.graph.avals[v].shape
+        step = self._loop_for(shape, (v,), k, after)
+        item = self._operand(step, v)
+        at = self._coordinates(step, indices, shape)
+        part = self._indexed(target, axes, self.graph.avals[indices[0]].shape)
+        self._store(step, part, item, how, at)
+        self._watch(step, len(self.steps[step].accesses) - 1, at)  # type: ignore[union-attr]
+        self._views[equation.outputs[0]] = target
+
     # -- products -----------------------------------------------------------------------------------------------------
 
     def _dot(self, equation: Equation, contract: Any, batch: Any) -> None:
@@ -306,7 +385,10 @@ class Fused:
             return self._item(step, self._consts[i])
         if i in self._home and self._home[i][0] == step:
             return self._home[i][1]
-        view = self._view(i)
+        return self._load(step, self._view(i))
+
+    def _load(self, step: int, view: View) -> int:
+        """Return the item of a loop that reads a view."""
         loop = self.steps[step]
         assert isinstance(loop, Loop)
         key = (view.buffer, view.offset, view.strides)
@@ -328,11 +410,11 @@ class Fused:
             found = known[item] = len(loop.body) - 1
         return found
 
-    def _store(self, step: int, target: View, item: int, how: str = "set") -> None:
+    def _store(self, step: int, target: View, item: int, how: str = "set", at: tuple[int, ...] = ()) -> None:
         loop = self.steps[step]
         assert isinstance(loop, Loop)
         loop.accesses.append(target)
-        loop.stores.append(Store(len(loop.accesses) - 1, item, how))
+        loop.stores.append(Store(len(loop.accesses) - 1, item, how, at))
         self._written[target.buffer] = max(step, self._written.get(target.buffer, -1))
 
     def _copy(self, source: View, target: View) -> None:
@@ -382,7 +464,7 @@ def _last_group_uses(graph: Graph) -> dict[Any, Any]:
         name = equation.primitive.name
         if name in views.TABLE:
             found[("root", equation.outputs[0])] = _root(found, equation.inputs[0])
-        elif name in ("slice_add", "slice_set"):
+        elif name in ("slice_add", "slice_set", "gather_add", "gather_set"):
             found[("root", equation.outputs[0])] = equation.outputs[0]
         for i in equation.inputs:
             found[_root(found, i)] = k

@@ -39,12 +39,16 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """How a value lies in a buffer: offset and strides, counted in entries."""
+    """How a value lies in a buffer: offset and strides, counted in entries.
+
+    ``indexed`` holds size and stride of further axes, whose coordinates are computed by the loop (gather).
+    """
 
     buffer: Buffer
     offset: int
     strides: Shape
     shape: Shape
+    indexed: tuple[tuple[int, int], ...] = ()
 
     @property
     def dtype(self) -> Any:
@@ -90,6 +94,22 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Pick:
+    """Read the entry of an access that computed coordinates (items ``at``) point to; negative ones count from the end."""
+
+    access: int
+    at: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """1 where computed coordinates point outside of the array, else 0.  Reads and writes are clipped to the inside."""
+
+    access: int
+    at: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Const:
     """A number that belongs to the structure."""
 
@@ -99,11 +119,15 @@ class Const:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Write item ``item`` to an access; ``how`` is ``"set"`` or the operation to accumulate with."""
+    """Write item ``item`` to an access; ``how`` is ``"set"`` or the operation to accumulate with.
+
+    With coordinates ``at`` it goes where they point to (scatter).
+    """
 
     access: int
     item: int
     how: str = "set"
+    at: tuple[int, ...] = ()
 
 
 ACCUMULATE: Final = {

@@ -37,7 +37,7 @@ class Frame:
         self.table[0, 0] = self.arena.ctypes.data
         self.address = int(self.table.ctypes.data)
         self.objects = memoryview(self.table[1])
-        self.heads: dict[int, Any] = {}
+        self.heads: dict[Any, Any] = {}
         self.held: list[Any] = [None] * n_bases
 
 
@@ -106,6 +106,11 @@ class NativeProgram:
                     if buffer not in self._bases:
                         self._bases[buffer] = (number, 0)
                         number += 1
+        self._status = -1
+        if fused.status is not None:
+            self._bases[fused.status] = (0, head)
+            self._status = head
+            head += _WORD
         self._head = head
         self._n_bases = number
 
@@ -173,6 +178,8 @@ class NativeProgram:
             frame.held[number] = array
         for k, dtype, offset in self._scalars:
             frame.heads[k] = frame.arena[offset : offset + dtype.itemsize].view(dtype)
+        if self._status >= 0:
+            frame.heads["status"] = frame.arena[self._status : self._status + _WORD].view(np.int64)
         for number, of, offset in self._outputs:
             if number < 0:
                 frame.heads[-1 - offset] = frame.arena[offset : offset + of.dtype.itemsize].view(of.dtype)
@@ -201,26 +208,31 @@ class NativeProgram:
                 if self._interprets:
                     frame.held[number] = out
                 outs.append(out)
-        address = frame.address
-        run = self._run
-        for segment in self._segments:
-            if type(segment) is tuple:
-                run(segment[0], segment[1], segment[2], address, self._n_bases)
-            else:
-                self._interpret(segment, frame)
+        if self._status >= 0:
+            heads["status"][0] = 0
+        try:
+            for segment in self._segments:
+                if type(segment) is tuple:
+                    self._run(segment[0], segment[1], segment[2], frame.address, self._n_bases)
+                else:
+                    self._interpret(segment, frame)
+        finally:
+            if self._interprets:
+                self._release(frame)
+        if self._status >= 0 and heads["status"][0]:
+            raise IndexError("an index array points outside of the array that it indexes")
         for k, (number, _, offset) in enumerate(self._outputs):
             if number < 0:
                 outs[k] = heads[-1 - offset][0]
-        if self._interprets:
-            self._release(frame)
         return outs
 
     def _release(self, frame: Frame) -> None:
-        """Let go of the arrays of this call."""
+        """Let go of the arrays of this call; the runner must not look at them again."""
         literal = {number for number, _ in self._literals}
         for number in range(1, self._n_bases):
             if number not in literal:
                 frame.held[number] = None
+                frame.objects[number] = 0
 
     def _interpret(self, step: Python, frame: Frame) -> None:
         """Compute one equation with NumPy, on views of the program's own memory."""
