@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy
 
 from ...core.aval import Aval, aval
 from ...core.primitive import NoRule, Sample, primitive
@@ -22,6 +23,7 @@ from .matrices import (
     as_dtype_of,
     batch_of,
     diagonal,
+    each,
     hermitian_part,
     matmul,
     numbers,
@@ -33,7 +35,7 @@ from .matrices import (
 from .svd import close, parting, reciprocal_or_zero
 
 
-def _infer(a: Aval) -> tuple[Aval, Aval]:
+def _infer(a: Aval, driver: str) -> tuple[Aval, Aval]:
     shape = square(a, "eigh")
     return aval(shape[:-1], real_dtype(a.dtype)), aval(shape, a.dtype)
 
@@ -53,7 +55,7 @@ def _repeated(w: Any) -> tuple[Any, Any, Any]:
     return rows, columns, close(rows, columns, largest, w.dtype)
 
 
-def _jvp(primals: Any, tangents: Any, out: Any) -> Any:
+def _jvp(primals: Any, tangents: Any, out: Any, driver: str) -> Any:
     w, v = out
     if not w.shape[-1]:
         return None, None
@@ -63,7 +65,7 @@ def _jvp(primals: Any, tangents: Any, out: Any) -> Any:
     return real_part(diagonal(m)), matmul(v, scaled(over_gap, m))
 
 
-def _split(primals: Any, tangents: Any, out: Any) -> Any:
+def _split(primals: Any, tangents: Any, out: Any, driver: str) -> Any:
     w, v = out
     if not w.shape[-1]:
         return ((None, None), (None, None))
@@ -75,11 +77,21 @@ def _split(primals: Any, tangents: Any, out: Any) -> Any:
     return ((d, None), (None, matmul(v, scaled(as_dtype_of(over_gap, m), m))))
 
 
+def _eigh(a: Any, driver: str) -> Any:
+    """Run one of LAPACK's drivers: which one decides on the signs of the vectors."""
+    a = hermitian(a)
+    if driver == "evd" or not a.size:  # NumPy's
+        return tuple(np.linalg.eigh(a))
+    return each(lambda x: scipy.linalg.eigh(x, driver=driver)[0], a), each(
+        lambda x: np.ascontiguousarray(scipy.linalg.eigh(x, driver=driver)[1]), a
+    )
+
+
 def _samples() -> list[Sample]:
     def of(*shape: int, dtype: Any = float) -> Any:
         return (hermitian(numbers(*shape, dtype=dtype)) + np.diag(np.arange(shape[-1]) * 1.5)).astype(dtype)
 
-    return [
+    matrices = [
         Sample((of(3, 3),)),
         Sample((of(2, 3, 3),)),
         Sample((of(1, 1),)),
@@ -90,12 +102,17 @@ def _samples() -> list[Sample]:
         Sample((of(3, 3, dtype=complex),), smooth=False),
         Sample((np.eye(3),), smooth=False),
     ]
+    return [
+        *(Sample(s.args, {"driver": "evd"}, s.smooth) for s in matrices),
+        # The signs that this driver chooses change from point to point: no differences to compare with.
+        *(Sample(s.args, {"driver": "evr"}, smooth=False) for s in matrices[:2]),
+    ]
 
 
 eigh = primitive(
     "eigh",
     "eigenvalues and eigenvectors of the Hermitian matrix (a + aᴴ) / 2",
-    evaluate=lambda a: tuple(np.linalg.eigh(hermitian(a))),
+    evaluate=_eigh,
     infer=_infer,
     jvp=_jvp,
     split=_split,
@@ -103,7 +120,7 @@ eigh = primitive(
     batch=batch_of(lambda: eigh),
     samples=_samples,
     multiple=True,
-    flops=lambda a: 9 * a.size * a.shape[-1],
+    flops=lambda a, driver: 9 * a.size * a.shape[-1],
     label="gradient mixer",
     explanation="turns the gradients of values and vectors back into the basis of the matrix, weighted by one over the gaps",
 )

@@ -245,7 +245,7 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
 
 def _svd_hermitian(x: Any, compute_uv: bool) -> Any:
     """Singular values are the absolute eigenvalues, the largest first."""
-    w, v = eigh_primitive(mirrored(x, True))
+    w, v = eigh_primitive(mirrored(x, True), driver="evd")
     order = np.argsort(np.abs(w), axis=-1)[..., ::-1]
     s = np.take_along_axis(np.abs(w), order, axis=-1)
     if not compute_uv:
@@ -271,7 +271,7 @@ def _reads_lower(uplo: Any) -> bool:
 
 @implements(np.linalg.eigh)
 def eigh(a: Any, UPLO: str = "L") -> Any:
-    return _Eigh(*eigh_primitive(mirrored(square(a), _reads_lower(UPLO))))
+    return _Eigh(*eigh_primitive(mirrored(square(a), _reads_lower(UPLO)), driver="evd"))
 
 
 @implements(np.linalg.eigvalsh)

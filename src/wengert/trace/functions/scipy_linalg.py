@@ -11,6 +11,7 @@ from ...errors import UntraceableError, explain
 from ...ops.compare import select
 from ...ops.linalg import matrices as mat
 from ...ops.linalg.cholesky import cholesky as cholesky_primitive
+from ...ops.linalg.eigh import eigh as eigh_primitive
 from ...ops.linalg.lu import lu as lu_primitive
 from ...ops.linalg.lu import order_of, permuted, pivots_of
 from ...ops.linalg.pinv import pinv as pinv_primitive
@@ -205,7 +206,7 @@ def lu(
     if permute_l:
         return permuted(l, back), u
     if p_indices:
-        return back, l, u
+        return back.astype(np.int32), l, u
     m = x.shape[-2]
     columns = np.broadcast_to(order[..., None, :], (*order.shape, m))
     p = (columns == np.arange(m)[:, None]).astype(mat.real_dtype(x.dtype))
@@ -286,7 +287,7 @@ def eigh(
     if subset_by_value is not None:
         raise unsupported("eigh with subset_by_value", "use subset_by_index, or select eigenvalues with np.where")
     if b is None:
-        w, v = linalg.eigh_primitive(mirrored(square(a), lower))
+        w, v = eigh_primitive(mirrored(square(a), lower), driver=driver or "evr")
     else:
         w, v = _generalized(*matrices(a, b), lower, type)
     if subset_by_index is not None:
@@ -303,7 +304,7 @@ def _generalized(a: Any, b: Any, lower: bool, kind: int) -> tuple[Any, Any]:
     low = cholesky_primitive(b)
     half = _triangular(low, a, True)
     inner = mat.adjoint(_triangular(low, mat.adjoint(half), True))
-    w, v = linalg.eigh_primitive(mirrored(inner, True))
+    w, v = eigh_primitive(mirrored(inner, True), driver="evd")
     return w, _triangular(mat.adjoint(low), v, False)
 
 
