@@ -19,7 +19,8 @@ from typing import Any, Final
 import numpy as np
 
 from . import __version__
-from .api import explain, trace
+from .api import trace
+from .api.explain import explain
 from .core.graph import Graph
 from .errors import WengertError
 from .errors import explain as message

@@ -2,10 +2,9 @@
 
 from .batching import vmap
 from .check import check_grads
-from .custom import custom_jvp, custom_vjp
 from .compile import jit
+from .custom import custom_jvp, custom_vjp
 from .differentiate import grad, jvp, linearize, stop_gradient, value_and_grad, vjp
-from .explain import explain
 from .inspect import trace
 from .jacobians import hessian, hvp, jacfwd, jacobian, jacrev
 
@@ -13,7 +12,6 @@ __all__ = [
     "check_grads",
     "custom_jvp",
     "custom_vjp",
-    "explain",
     "grad",
     "hessian",
     "hvp",
