@@ -68,6 +68,17 @@ class Graph:
     constants : tuple of (number, value) pairs
         Values of captured inputs, for people, where :func:`wengert.trace` knows them.  A program is given them as
         inputs.
+
+    Examples
+    --------
+    >>> import numpy as np, wengert as wg
+    >>> graph = wg.trace(np.sin)(1.0)
+    >>> graph
+    <Graph of 1 equations, 1 inputs, 1 outputs>
+    >>> [(e.primitive.name, e.inputs, e.outputs) for e in graph.equations]
+    [('sin', (0,), (1,))]
+    >>> wg.Graph.from_json(graph.to_json()).outputs
+    (1,)
     """
 
     avals: tuple[Aval, ...]
