@@ -17,20 +17,23 @@ import scipy
 Function = Callable[..., Any]
 
 
+# Supports are written so that nan lies inside: the formula then makes nan of it, as SciPy does.
+
+
 def _always(y: Any, *shapes: Any) -> Any:
-    return np.isfinite(y)
+    return ~np.isinf(y)
 
 
 def _positive(y: Any, *shapes: Any) -> Any:
-    return y > 0
+    return ~(y <= 0) & ~np.isinf(y)
 
 
 def _half_line(y: Any, *shapes: Any) -> Any:
-    return y >= 0
+    return ~(y < 0) & ~np.isinf(y)
 
 
 def _unit(y: Any, *shapes: Any) -> Any:
-    return (y >= 0) & (y <= 1)
+    return ~(y < 0) & ~(y > 1)
 
 
 def _shapes_positive(*shapes: Any) -> Any:
@@ -202,7 +205,7 @@ CONTINUOUS: Final[Mapping[str, Model]] = {
     "pareto": Model(
         lambda y, b: np.log(b) - (b + 1) * np.log(y),
         ("b",),
-        lambda y, b: y >= 1,
+        lambda y, b: ~(y < 1) & ~np.isinf(y),
         inner=1.5,
         others={
             "cdf": lambda y, b: -np.expm1(-b * np.log(y)),
@@ -217,7 +220,7 @@ CONTINUOUS: Final[Mapping[str, Model]] = {
 
 
 def _whole(k: Any, *shapes: Any) -> Any:
-    return (k >= 0) & (np.floor(k) == k)
+    return ((k >= 0) & (np.floor(k) == k)) | np.isnan(k)
 
 
 def _probability(p: Any) -> Any:
@@ -251,7 +254,7 @@ DISCRETE: Final[Mapping[str, Model]] = {
     "binom": Model(
         _binom,
         ("n", "p"),
-        lambda k, n, p: _whole(k) & np.less_equal(k, n),
+        lambda k, n, p: _whole(k) & ~np.greater(k, n),
         inner=0,
         valid=lambda n, p: np.logical_and(np.greater_equal(n, 0), _probability(p)),
         discrete=True,
@@ -259,7 +262,7 @@ DISCRETE: Final[Mapping[str, Model]] = {
     "bernoulli": Model(
         lambda k, p: scipy.special.xlogy(k, p) + scipy.special.xlog1py(1 - k, -p),
         ("p",),
-        lambda k, p: (k == 0) | (k == 1),
+        lambda k, p: (k == 0) | (k == 1) | np.isnan(k),
         inner=0,
         valid=_probability,
         discrete=True,

@@ -17,7 +17,7 @@ from ...core.source import user_line
 from ...errors import UntraceableError, explain
 from ..creation import NAMES, replace_instances
 from ..libraries import version, when_imported
-from ..tracer import is_traced
+from ..tracer import is_traced, plain
 from .common import as_dtype, traced
 from .distributions import CONTINUOUS, DISCRETE, Model
 
@@ -42,27 +42,35 @@ def _bound(model: Model, args: Any, kwargs: Any) -> tuple[list[Any], Any, Any]:
 
 
 def _wide(value: Any, like: Any) -> Any:
-    """Return an operand in float64, in which SciPy computes densities of every dtype."""
+    """Return an operand as a symbol of float64, in which SciPy computes densities of every dtype."""
     return as_dtype(traced(value, like), _FLOAT)
+
+
+def _number(value: Any) -> Any:
+    """Return an operand in float64; what is not traced stays NumPy's and is computed with at once."""
+    return _wide(value, value) if is_traced(value) else np.asarray(plain(value), _FLOAT)
 
 
 def _standard(model: Model, x: Any, args: Any, kwargs: Any) -> tuple[Any, list[Any], Any, Any, Any]:
     """Return the standardised point, shapes, scale; where the point is in the support; where parameters are valid."""
     shapes, loc, scale = _bound(model, args, kwargs)
-    every = [x, *shapes, loc, scale]
-    x, loc, scale, *shapes = (_wide(v, every) for v in (x, loc, scale, *shapes))
+    x, loc, scale, *shapes = map(_number, (x, loc, scale, *shapes))
     y = (x - loc) / scale
-    inside = model.support(y, *shapes)
-    valid = np.logical_and(scale > 0, model.valid(*shapes)) & ~np.isnan(y)
-    return y, shapes, scale, inside, valid
+    return y, shapes, scale, model.support(y, *shapes), np.logical_and(scale > 0, model.valid(*shapes))
+
+
+def _where(condition: Any, x: Any, y: Any) -> Any:
+    """Return ``np.where(condition, x, y)``; just x where the condition is known to hold everywhere."""
+    return x if not is_traced(condition) and np.all(condition) else np.where(condition, x, y)
 
 
 def _log_density(model: Model, x: Any, *args: Any, **kwargs: Any) -> Any:
-    y, shapes, scale, inside, valid = _standard(model, x, args, kwargs)
-    # Outside of the support the formula sees a point inside: what is not chosen has no influence, and no nan.
-    found = model.log_density(np.where(inside, y, model.inner), *shapes)
-    found = found if model.discrete else found - np.log(scale)
-    return np.where(valid, np.where(inside, found, -np.inf), np.nan)
+    with np.errstate(all="ignore"):
+        y, shapes, scale, inside, valid = _standard(model, x, args, kwargs)
+        # Outside of the support the formula sees a point inside: what is not chosen has no influence, and no nan.
+        found = model.log_density(_where(inside, y, model.inner), *shapes)
+        found = found if model.discrete else found - np.log(scale)
+        return _where(valid, _where(inside, found, -np.inf), np.nan)
 
 
 def _density(model: Model, x: Any, *args: Any, **kwargs: Any) -> Any:
@@ -75,13 +83,14 @@ def _distribution_function(model: Model, name: str) -> Callable[..., Any]:
     beyond = {"cdf": (0.0, 1.0), "sf": (1.0, 0.0), "logcdf": (-np.inf, 0.0), "logsf": (0.0, -np.inf)}[name]
 
     def evaluate(x: Any, *args: Any, **kwargs: Any) -> Any:
-        y, shapes, _, inside, valid = _standard(model, x, args, kwargs)
-        if model.discrete:
-            y = np.floor(y)
-            inside = model.support(y, *shapes)
-        found = formula(np.where(inside, y, model.inner), *shapes)
-        below, above = beyond
-        return np.where(valid, np.where(inside, found, np.where(y < model.inner, below, above)), np.nan)
+        with np.errstate(all="ignore"):
+            y, shapes, _, inside, valid = _standard(model, x, args, kwargs)
+            if model.discrete:
+                y = np.floor(y)
+                inside = model.support(y, *shapes)
+            found = formula(_where(inside, y, model.inner), *shapes)
+            below, above = beyond
+            return _where(valid, _where(inside, found, np.where(y < model.inner, below, above)), np.nan)
 
     return evaluate
 
