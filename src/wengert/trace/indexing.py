@@ -18,6 +18,7 @@ from ..core.symbol import Sym
 from ..errors import UntraceableError, explain
 from ..ops.index import gather, gather_add, gather_set, slice_, slice_set
 from ..ops.shape import reshape, rev, transpose
+from .dispatch import FUNCTIONS
 from .promote import stretch
 
 Axes = tuple[int, ...]
@@ -57,6 +58,14 @@ class Window:
         if self.reversed:
             value = rev(value, axes=self.reversed)
         return value if self.whole else slice_set(x, value, starts=self.starts, stops=self.stops, steps=self.steps)
+
+
+    def strides(self, shape: Axes, strides: Axes) -> Axes:
+        """Return how far apart in memory neighbours along each axis are."""
+        signs = [-1 if a in self.reversed else 1 for a in range(len(shape))]
+        kept = [s * k * sign for s, k, sign, n in zip(strides, self.steps, signs, self.cut, strict=True) if n != 1]
+        rest = iter(kept)
+        return tuple(0 if n == 1 else next(rest) for n in self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,12 +227,16 @@ def _advanced(items: tuple[Any, ...], shape: Axes) -> Pick:
     expanded = _expand(items, shape)
     pieces: list[Any] = []  # one per axis after masks have become integer arrays
     for item in expanded:
-        if isinstance(item, np.ndarray) and item.dtype == np.bool_:
+        if isinstance(item, np.ndarray) and item.dtype == np.bool_ and not item.ndim:
+            pieces.append(_SwitchedAxis(np.zeros(int(item), np.intp)))
+        elif isinstance(item, np.ndarray) and item.dtype == np.bool_:
             _check_mask(item, pieces, shape)
             pieces += list(np.nonzero(item))
         else:
             pieces.append(item)
-    basic = [p if p is None or isinstance(p, slice) else slice(None) for p in pieces]
+    basic = [
+        p if p is None or isinstance(p, slice) else None if isinstance(p, _SwitchedAxis) else slice(None) for p in pieces
+    ]
     window = _basic(basic, shape)
     axes, indices, places = [], [], []
     for place, piece in enumerate(pieces):
@@ -231,9 +244,9 @@ def _advanced(items: tuple[Any, ...], shape: Axes) -> Pick:
             continue
         axes.append(place)
         places.append(place)
-        indices.append(piece)
+        indices.append(piece.index if isinstance(piece, _SwitchedAxis) else piece)
     _check_bounds(indices, axes, window.shape, shape)
-    common = np.broadcast_shapes(*[np.shape(i) if not isinstance(i, Sym) else i.aval.shape for i in indices])
+    common = _common_shape([np.shape(i) if not isinstance(i, Sym) else i.aval.shape for i in indices])
     indices = [_spread(i, common) for i in indices]
     order = None
     adjacent = places == list(range(places[0], places[-1] + 1))
@@ -242,6 +255,23 @@ def _advanced(items: tuple[Any, ...], shape: Axes) -> Pick:
         before = tuple(range(k, k + places[0]))
         order = (*before, *range(k), *range(k + places[0], ndim))
     return Pick(window, tuple(axes), tuple(indices), order)
+
+
+class _SwitchedAxis:
+    """What True or False as an index makes: a new axis of size 1 or 0."""
+
+    def __init__(self, index: Any) -> None:
+        self.index = index
+
+
+def _common_shape(shapes: list[Axes]) -> Axes:
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise IndexError(
+            f"shape mismatch: indexing arrays could not be broadcast together with shapes {shapes}\n"
+            f"  at:    {user_line()}"
+        ) from None
 
 
 def _as_index(item: Any) -> Any:
@@ -259,6 +289,8 @@ def _as_index(item: Any) -> Any:
                 "Index arrays hold integers or booleans.", found=repr(item), line=user_line(), fix="use .astype(int)"
             )
         )
+    if isinstance(item, (list, tuple)) and _holds_symbol(item):
+        return _as_index(FUNCTIONS[np.array](item))
     array = np.asarray(item)
     if array.size == 0 and array.dtype.kind == "f":
         array = array.astype(np.intp)  # x[[]] is an empty integer index
@@ -270,8 +302,12 @@ def _as_index(item: Any) -> Any:
     return array
 
 
+def _holds_symbol(items: Any) -> bool:
+    return any(_holds_symbol(i) if isinstance(i, (list, tuple)) else isinstance(i, Sym) for i in items)
+
+
 def _check_mask(mask: Any, pieces: list[Any], shape: Axes) -> None:
-    axis = sum(1 for p in pieces if p is not None)
+    axis = sum(1 for p in pieces if p is not None and not isinstance(p, _SwitchedAxis))
     if mask.shape != shape[axis : axis + mask.ndim]:
         raise IndexError(
             f"boolean index did not match: mask shape {mask.shape}, array shape {shape}, from axis {axis} on\n"
@@ -284,11 +320,15 @@ def _check_bounds(indices: list[Any], axes: list[int], windowed: Axes, shape: Ax
         if isinstance(index, Sym) or index.size == 0:
             continue
         n = windowed[axis]
-        if index.min() < -n or index.max() >= n:
+        low, high = _least(index, None), _most(index, None)
+        if low < -n or high >= n:
             raise IndexError(
-                f"index {index.min() if index.min() < -n else index.max()} is out of bounds for an axis of size {n}: "
+                f"index {low if low < -n else high} is out of bounds for an axis of size {n}: "
                 f"the array has shape {shape}\n  at:    {user_line()}"
             )
+
+
+_least, _most = np.minimum.reduce, np.maximum.reduce
 
 
 def _spread(index: Any, shape: Axes) -> Any:

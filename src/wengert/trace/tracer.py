@@ -22,6 +22,7 @@ from ..errors import UntraceableError, WengertError, explain
 from . import force, promote
 from .dispatch import FUNCTIONS, UFUNCS
 from .indexing import Window, parse
+from .memory import IndexView, MemoryView, contiguous
 
 if TYPE_CHECKING:
     from ..core.builder import Builder
@@ -78,7 +79,7 @@ class Tracer(Sym):
         if self.seen != base.version:
             self.seen = base.version
             self.version += 1
-            self._become(self.view.read(base) if base.builder is not None else base.array[self.view])
+            self._become(self.view.read(base) if base.builder is not None else self.view.again(base.array))
 
     def _become(self, value: Any) -> None:
         if isinstance(value, Sym):
@@ -93,10 +94,11 @@ class Tracer(Sym):
             raise leaked(self)
         if value.builder is not self.builder and self.builder is not None and value.builder.level > self.builder.level:
             self._check_inner_write(value)
+        written: Any = None if self.base is None else self.view.write(self.base, value)  # refused if read-only
         self._become(value)
         self.version += 1
         if self.base is not None:
-            self.base.assign(self.view.write(self.base, value))
+            self.base.assign(written)
             self.seen = self.base.version
 
     def _check_inner_write(self, value: Sym) -> None:
@@ -113,7 +115,10 @@ class Tracer(Sym):
     def share(self) -> Any:
         """Return the concrete array for a recording; a later write to this tracer will then copy it first."""
         self.refresh()
-        self.shared = True
+        root: Any = self
+        while root.base is not None:
+            root = root.base
+        root.shared = True
         array = self.array
         frozen = array.view()
         frozen.flags.writeable = False
@@ -125,7 +130,7 @@ class Tracer(Sym):
         while root.base is not None:
             root = root.base
         if root.shared:
-            root.array = root.array.copy()
+            root.array = root.array.copy(order="K")
             root.shared = False
             root.version += 1
         self.refresh()
@@ -157,6 +162,8 @@ class Tracer(Sym):
         elif not self.aval.shape and not getattr(self, "is_array", False) and self.base is None:
             raise TypeError(f"a scalar does not support item assignment\n  at:    {user_line()}")
         where = parse(index, self.aval.shape)
+        if type(value) is Tracer and value.base is self and value.view is where and value.seen == self.version:
+            return  # x[i] += v: Python stores the view, which has been written through, into its own place
         shape = where.shape if isinstance(where, Window) else where.read(self).shape
         self.assign(where.write(self, fitted(value, shape, self)))
 
@@ -307,27 +314,39 @@ def fresh_view(base: Tracer, index: Any) -> Any:
     """Index a fresh array; a basic index gives a view that shares its memory."""
     if is_traced(index):
         return parse_traced(base, index)
-    array = base.array[plain(index)]
+    index = plain(index)
+    array = base.array[index]
     if not isinstance(array, np.ndarray):
         return array
     out = fresh(array)
-    if array.base is not None and np.shares_memory(array, base.array):
-        out.base, out.view, out.seen = base, FreshView(plain(index), base.aval.shape), base.version
+    if array.base is not None and np.may_share_memory(array, base.array):
+        strides = tuple(s // array.itemsize for s in array.strides)
+        out.base, out.view, out.seen = base, IndexView(index, base.aval.shape, strides), base.version
     return out
 
 
-class FreshView:
-    """How a view of a fresh array is read and written once its base is traced; as an index until then."""
+def fresh_result(result: Any, args: Any) -> Any:
+    """Wrap what NumPy returned for fresh arrays; what is a view of one of them stays one."""
+    if type(result) is np.ndarray:
+        out = fresh(result)
+        if result.base is not None:
+            for x in args:
+                if isinstance(x, Tracer) and np.may_share_memory(result, x.array):
+                    _link(out, x)
+                    break
+        return out
+    if isinstance(result, (tuple, list)):
+        parts = [fresh_result(r, args) for r in result]
+        return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+    return result
 
-    def __init__(self, index: Any, shape: tuple[int, ...]) -> None:
-        self.index = index
-        self.window = parse(index, shape)
 
-    def read(self, base: Any) -> Any:
-        return self.window.read(base)
-
-    def write(self, base: Any, value: Any) -> Any:
-        return self.window.write(base, value)
+def _link(out: Tracer, x: Tracer) -> None:
+    root: Any = x
+    while root.base is not None:
+        root = root.base
+    if out.aval.dtype == root.aval.dtype and contiguous(root.array):
+        out.base, out.view, out.seen = root, MemoryView(out.array, root.array), root.version
 
 
 def as_view(out: Any, base: Tracer, view: Any) -> Any:
@@ -430,8 +449,8 @@ def np_array(value: Any) -> Any:
 
 
 _STAY_FLOAT = (
-    "stay in NumPy: x instead of float(x), np.sin(x) instead of math.sin(x); code that needs Python numbers gets a "
-    "rule with wg.custom_jvp; an array that it is written into must be made inside the function or be an argument that is "
+    "stay in NumPy: x instead of float(x), np.sin(x) instead of math.sin(x); code that needs Python numbers "
+    "gets a rule with wg.custom_jvp; an array that it is written into must be made inside the function or be an argument that is "
     "differentiated"
 )
 _STAY_ARRAY = (
@@ -490,7 +509,7 @@ def call_function(function: Any, args: Any, kwargs: Any) -> Any:
     if not any(map(is_traced, args)) and not (kwargs and any(map(is_traced, kwargs.values()))):
         with_out = kwargs.get("out")
         result = function(*plain(list(args)), **plain(kwargs))
-        return with_out if isinstance(with_out, Tracer) else wrap_result(result)
+        return with_out if isinstance(with_out, Tracer) else fresh_result(result, args)
     implementation = FUNCTIONS.get(function)
     if implementation is None:
         name = f"{getattr(function, '__module__', 'numpy')}.{getattr(function, '__name__', function)}"

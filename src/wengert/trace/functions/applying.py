@@ -70,6 +70,9 @@ class Sliding(ReadOnly):
             out = np.moveaxis(windows(out, axes=(axis,), window=(size,), stride=(1,), dilation=(1,)), 0, -1)
         return out
 
+    def strides(self, old: Axes, strides: Axes) -> Axes:
+        return (*strides, *(strides[a] for a in self.axes))
+
 
 @implements(np.lib.stride_tricks.sliding_window_view)
 def sliding_window_view(

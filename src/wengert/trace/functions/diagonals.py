@@ -29,6 +29,10 @@ class Diagonal(ReadOnly):
         flat = shape.reshape(x, shape=(*rest, x.shape[-2] * n))
         return flat[..., self.start : self.start + self.count * (n + 1) : n + 1]
 
+    def strides(self, old: Axes, strides: Axes) -> Axes:
+        *rest, i, j = (strides[a] for a in self.order)
+        return (*rest, i + j)
+
 
 @implements(np.diagonal)
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:

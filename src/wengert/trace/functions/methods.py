@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import operator
+from collections.abc import Iterator
 from sys import _getframe
 from typing import Any
 
 import numpy as np
 
+from ...core.aval import aval
+from ...core.source import user_line
 from ...ops import arithmetic
 from .. import operators
 from ..promote import as_dtype
-from ..tracer import Tracer, call_function, note, wrap_result
+from ..tracer import Tracer, as_view, call_function, fresh, note, wrap_result
+from .common import Axes
 
 _SAME_NAME = (
     "sum prod max min any all argmax argmin mean var std ravel transpose swapaxes squeeze cumsum cumprod clip round "
@@ -107,26 +113,117 @@ Tracer.conj = Tracer.conjugate = _conj  # type: ignore[attr-defined]
 Tracer.tolist = _tolist  # type: ignore[attr-defined]
 Tracer.T = property(lambda self: np.transpose(self))  # type: ignore[attr-defined]
 Tracer.mT = property(lambda self: np.swapaxes(self, -1, -2))  # type: ignore[attr-defined]
-Tracer.real = property(lambda self: real(self))  # type: ignore[attr-defined]
-Tracer.imag = property(lambda self: imag(self))  # type: ignore[attr-defined]
 Tracer.nbytes = property(lambda self: self.aval.nbytes)  # type: ignore[attr-defined]
 Tracer.itemsize = property(lambda self: self.aval.dtype.itemsize)  # type: ignore[attr-defined]
 
 
-def real(x: Any) -> Any:
-    """Return the real part of a traced or fresh array."""
+class _Part:
+    """The real or imaginary part as a view."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def again(self, base: Any) -> Any:
+        return getattr(base, self.name)
+
+    def read(self, base: Any) -> Any:
+        return getattr(arithmetic, self.name)(base)
+
+    def write(self, base: Any, value: Any) -> Any:
+        if self.name == "real":
+            return arithmetic.make_complex(value, arithmetic.imag(base))
+        return arithmetic.make_complex(arithmetic.real(base), value)
+
+    def strides(self, old: Axes, strides: Axes) -> Axes:
+        return tuple(2 * s for s in strides)
+
+
+_PARTS = {name: _Part(name) for name in ("real", "imag")}
+
+
+def _part(x: Any, name: str) -> Any:
     x.refresh()
-    if x.builder is None:
-        return wrap_result(x.array.real)
-    return arithmetic.real(x) if x.aval.dtype.kind == "c" else x
+    if x.aval.dtype.kind == "c":
+        how = _PARTS[name]
+        out = fresh(how.again(x.array)) if x.builder is None else how.read(x)
+        return as_view(out, x, how) if x.aval.shape or getattr(x, "is_array", False) else out
+    if name == "real":
+        return x
+    return np.zeros_like(x)
+
+
+def real(x: Any) -> Any:
+    """Return the real part of a traced or fresh array: a view."""
+    return _part(x, "real")
 
 
 def imag(x: Any) -> Any:
-    """Return the imaginary part of a traced or fresh array."""
-    x.refresh()
-    if x.builder is None:
-        return wrap_result(x.array.imag)
-    return arithmetic.imag(x) if x.aval.dtype.kind == "c" else x.builder.full_like(x, 0)
+    """Return the imaginary part of a traced or fresh array: a view of a complex one, zeros for a real one."""
+    return _part(x, "imag")
 
+
+def _set_part(name: str) -> Any:
+    def write(self: Tracer, value: Any) -> None:
+        if name == "imag" and self.aval.dtype.kind != "c":
+            raise TypeError("array does not have imaginary part to set")
+        _part(self, name)[...] = value
+
+    return write
+
+
+Tracer.real = property(real, _set_part("real"))
+Tracer.imag = property(imag, _set_part("imag"))
+
+# -- flat, and changing the size --------------------------------------------------------------------------------------
+
+
+class Flat:
+    """``x.flat``: the entries in C order, for reading and writing."""
+
+    def __init__(self, x: Tracer) -> None:
+        self.base = x
+
+    def __len__(self) -> int:
+        return self.base.aval.size
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: Any) -> Any:
+        found = np.reshape(self.base, -1)[index]
+        return np.copy(found) if np.ndim(found) else found
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        places = np.arange(len(self))[index]
+        if np.ndim(places) == 0:
+            self.base[np.unravel_index(int(places), self.base.shape)] = value
+        else:
+            np.put(self.base, places, value)  # repeats the values as often as needed, as NumPy does here
+
+
+def _set_flat(self: Tracer, value: Any) -> None:
+    Flat(self)[...] = value
+
+
+def _resize(self: Tracer, *new_shape: Any, refcheck: bool = True) -> None:
+    """Change the array's own size: cut off at the end, or filled with zeros."""
+    if self.base is not None:
+        raise ValueError(f"cannot resize this array: it does not own its data\n  at:    {user_line()}")
+    shape = new_shape[0] if len(new_shape) == 1 and isinstance(new_shape[0], (tuple, list)) else new_shape
+    shape = tuple(operator.index(n) for n in shape)
+    size, old = math.prod(shape), self.aval.size
+    if self.builder is None:
+        self.array = np.resize(self.array, shape) if size <= old else np.pad(self.array.ravel(), (0, size - old))
+        self.array, self.shared = self.array.reshape(shape), False
+    else:
+        flat = np.reshape(self, -1)
+        changed = np.reshape(flat[:size] if size <= old else np.pad(flat, (0, size - old)), shape)
+        self.builder, self.id = changed.builder, changed.id
+    self.aval = aval(shape, self.aval.dtype)
+    self.version += 1
+
+
+Tracer.flat = property(Flat, _set_flat)
+Tracer.resize = _resize
 
 __all__ = ["imag", "operators", "real"]

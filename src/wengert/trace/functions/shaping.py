@@ -11,6 +11,7 @@ import numpy as np
 from ...core.source import user_line
 from ...ops import arithmetic, shape
 from ..dispatch import implements
+from ..memory import is_row_major, layout, read_only, reshaped
 from ..tracer import as_view, fresh
 from .arrays import array
 from .common import Axes, normalize_axes, normalize_axis, operand_aval, stretch, together, traced
@@ -28,6 +29,11 @@ class Reshape:
     def write(self, base: Any, value: Any) -> Any:
         return shape.reshape(value, shape=base.aval.shape)
 
+    def strides(self, old: Axes, strides: Axes) -> Axes:
+        found = reshaped(old, strides, self.shape)
+        assert found is not None, "a view only where NumPy makes one"
+        return found
+
 
 class Transpose:
     """A view by transpose."""
@@ -41,12 +47,18 @@ class Transpose:
     def write(self, base: Any, value: Any) -> Any:
         return shape.transpose(value, axes=tuple(int(i) for i in np.argsort(self.axes)))
 
+    def strides(self, old: Axes, strides: Axes) -> Axes:
+        return tuple(strides[a] for a in self.axes)
+
 
 class ReadOnly:
     """A view that NumPy does not let be written through."""
 
     def write(self, base: Any, value: Any) -> Any:
-        raise ValueError(f"assignment destination is read-only\n  at:    {user_line()}\n  fix:   write into a .copy()")
+        raise read_only()
+
+    def strides(self, old: Axes, strides: Axes) -> Axes:
+        raise NotImplementedError
 
 
 class BroadcastTo(ReadOnly):
@@ -57,6 +69,10 @@ class BroadcastTo(ReadOnly):
 
     def read(self, base: Any) -> Any:
         return stretch(base, self.shape)
+
+    def strides(self, old: Axes, strides: Axes) -> Axes:
+        lead = len(self.shape) - len(old)
+        return (0,) * lead + tuple(0 if m == 1 else s for m, s in zip(old, strides, strict=True))
 
 
 def view(x: Any, how: Any) -> Any:
@@ -79,15 +95,35 @@ def _wanted_shape(old: Axes, new: Any) -> Axes:
 def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: Any = None) -> Any:
     x = traced(a)
     new = _wanted_shape(x.shape, newshape if shape is None else shape)
+    if order == "A":
+        order = "F" if _is_column_major(x) and not _is_row_major(x) else "C"
     if order == "F":
-        return np.transpose(np.reshape(np.transpose(x), new[::-1]))
-    out = view(x, Reshape(new))
-    return np.copy(out) if copy else out
+        return np.transpose(np.reshape(np.transpose(x), new[::-1], copy=copy))
+    # NumPy copies where no strides describe the result: then writes into it are not seen by the original.
+    is_view = x.base is None or reshaped(x.shape, layout(x), new) is not None
+    if copy is False and not is_view:
+        raise ValueError(f"Unable to avoid creating a copy while reshaping.\n  at:    {user_line()}")
+    return view(x, Reshape(new)) if is_view and not copy else np.copy(Reshape(new).read(x))
+
+
+def _is_row_major(x: Any) -> bool:
+    return x.base is None or is_row_major(x.shape, layout(x))
+
+
+def _is_column_major(x: Any) -> bool:
+    return is_row_major(x.shape[::-1], layout(x)[::-1])
 
 
 @implements(np.ravel)
 def ravel(a: Any, order: str = "C") -> Any:
-    return reshape(a, -1, order="F" if order == "F" else "C")
+    x = traced(a)
+    if order == "K":
+        strides = layout(x)
+        x = np.transpose(x, sorted(range(x.ndim), key=lambda axis: -abs(strides[axis])))
+    elif order == "F" or (order == "A" and _is_column_major(x) and not _is_row_major(x)):
+        x = np.transpose(x)
+    flat = (x.aval.size,)
+    return view(x, Reshape(flat)) if _is_row_major(x) else np.copy(shape.reshape(x, shape=flat))
 
 
 @implements(np.transpose, np.permute_dims)
