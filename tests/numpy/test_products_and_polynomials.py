@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.polynomial import chebyshev, hermite, hermite_e, laguerre, legendre, polynomial
 
 import wengert as wg
 
@@ -173,6 +174,27 @@ def test_roots(p: Any) -> None:
 def test_polyfit_is_least_squares() -> None:
     check(lambda x, y: np.polyfit(x, y, 2), V, V**2 + np.sin(3 * V), rtol=1e-11)
     check(lambda x, y, w: np.polyfit(x, y, 1, w=w), V, V**2 + np.sin(3 * V), np.abs(V) + 0.5, rtol=1e-11)
+
+
+BASES = [
+    (polynomial, "poly"),
+    (chebyshev, "cheb"),
+    (legendre, "leg"),
+    (hermite, "herm"),
+    (hermite_e, "herme"),
+    (laguerre, "lag"),
+]
+
+
+@pytest.mark.parametrize(("module", "prefix"), BASES, ids=[prefix for _, prefix in BASES])
+def test_numpy_polynomial(module: Any, prefix: str) -> None:
+    val, vander, fit = (getattr(module, prefix + name) for name in ("val", "vander", "fit"))
+    check(lambda x, c: val(x, c), X, U)
+    check(lambda x, c: val(x, c), 0.3, X)
+    check(lambda x, c: val(x, c, tensor=False), X[0], X)
+    check(lambda x: vander(x, 4), U)
+    check(lambda x, y: fit(x, y, 3), V, V**2 + np.sin(3 * V), rtol=1e-9)
+    check(lambda y, w: fit(V, y, [0, 2], w=w), np.stack([V**2, np.sin(3 * V)], -1), np.abs(V) + 0.5, rtol=1e-9)
 
 
 def test_products_of_integers_and_booleans_keep_numpys_dtypes() -> None:

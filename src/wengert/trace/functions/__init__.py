@@ -2,6 +2,7 @@
 
 from . import (
     applying,
+    bases,
     calculus,
     counting,
     creating,
@@ -34,6 +35,7 @@ from . import (
 
 __all__ = [
     "applying",
+    "bases",
     "calculus",
     "counting",
     "creating",

@@ -179,7 +179,7 @@ def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
 
 @implements(np.roots)
 def roots(p: Any) -> Any:
-    p = np.atleast_1d(traced(p))
+    p = traced(np.atleast_1d(traced(p)))
     if p.ndim != 1:
         raise ValueError(f"Input must be a rank-1 array.\n  at:    {user_line()}")
     # Zero coefficients at the ends change the number of roots to compute: the program sees where they are.
