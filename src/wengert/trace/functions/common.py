@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ...core.graph import Params
+from ...core.primitive import Primitive
 from ...core.source import user_line
 from ...core.symbol import Sym
+from ...ops.shape import reshape
 from ..promote import as_dtype, operand_aval, stretch
-from ..tracer import builder_of, is_traced
+from ..tracer import Tracer, builder_of, is_traced
 from ..ufuncs import write_out
 
 Axes = tuple[int, ...]
@@ -72,7 +75,35 @@ def kept(x: Any, shape: Axes, axes: Axes, keepdims: Any) -> Any:
     """Put reduced axes back with size 1, if asked to."""
     if keepdims is NOT_GIVEN or not keepdims:
         return x
-    return np.reshape(x, tuple(1 if a in axes else n for a, n in enumerate(shape)))
+    return x.builder.apply(reshape, (x,), (("shape", tuple(1 if a in axes else n for a, n in enumerate(shape))),))
+
+
+_REDUCED: dict[Any, tuple[Params, Params | None]] = {}
+
+
+def is_plain(x: Any) -> bool:
+    """Say whether a value is a traced array of floats, which needs no conversion."""
+    return type(x) is Tracer and x.aval.dtype.kind == "f" and x.builder is not None and not x.builder.finished
+
+
+def quickly_reduced(record: Primitive, x: Tracer, axis: Any, keepdims: Any) -> Any:
+    """Record a reduction of a plain traced array, without options: what most calls are."""
+    if x.base is not None:
+        x.refresh()
+    keepdims = keepdims is not NOT_GIVEN and bool(keepdims)
+    key = (x.aval, axis if type(axis) is not list else tuple(axis), keepdims)
+    plan = _REDUCED.get(key)
+    if plan is None:
+        if len(_REDUCED) > 10_000:
+            _REDUCED.clear()
+        axes = normalize_axes(axis, x.ndim)
+        shape = tuple(1 if a in axes else n for a, n in enumerate(x.shape))
+        plan = _REDUCED[key] = ((("axes", axes),), (("shape", shape),) if keepdims else None)
+    builder = x.builder
+    number = builder.emit(record, (x.id,), plan[0])
+    if plan[1] is not None:
+        number = builder.emit(reshape, (number,), plan[1])
+    return Tracer(builder, number, builder.avals[number])
 
 
 def finish(result: Any, out: Any, what: str) -> Any:
@@ -97,10 +128,12 @@ __all__ = [
     "as_dtype",
     "finish",
     "given",
+    "is_plain",
     "kept",
     "normalize_axes",
     "normalize_axis",
     "operand_aval",
+    "quickly_reduced",
     "spread_axis",
     "stretch",
     "together",

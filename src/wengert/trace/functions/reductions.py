@@ -15,10 +15,12 @@ from .common import (
     as_dtype,
     finish,
     given,
+    is_plain,
     kept,
     normalize_axes,
     normalize_axis,
     operand_aval,
+    quickly_reduced,
     stretch,
     together,
     traced,
@@ -44,6 +46,8 @@ def _totals(name: str, record: Any, neutral: Any, combine: Any) -> Any:
         a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NOT_GIVEN,
         initial: Any = NOT_GIVEN, where: Any = NOT_GIVEN,
     ) -> Any:  # fmt: skip
+        if initial is NOT_GIVEN and where is NOT_GIVEN and dtype is None and out is None and is_plain(a):
+            return quickly_reduced(record, a, axis, keepdims)
         x = traced(a, [a, where])
         wanted = sum_dtype(x, dtype)
         if x.aval.dtype is not wanted and x.aval.dtype != wanted:
@@ -69,6 +73,8 @@ def _extremes(name: str, record: Any, worst: float, combine: Any) -> Any:
         a: Any, axis: Any = None, out: Any = None, keepdims: Any = NOT_GIVEN, initial: Any = NOT_GIVEN,
         where: Any = NOT_GIVEN, dtype: Any = None,
     ) -> Any:  # fmt: skip
+        if initial is NOT_GIVEN and where is NOT_GIVEN and dtype is None and out is None and is_plain(a):
+            return quickly_reduced(record, a, axis, keepdims)
         x = traced(a, [a, where])
         if dtype is not None:
             x = as_dtype(x, np.dtype(dtype))
@@ -184,6 +190,10 @@ def _float_for(x: Any, dtype: Any) -> Any:
 def mean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NOT_GIVEN, *, where: Any = NOT_GIVEN
 ) -> Any:
+    if where is NOT_GIVEN and dtype is None and out is None and is_plain(a):
+        total = quickly_reduced(reduce.reduce_sum, a, axis, keepdims)
+        of = total.aval
+        return arithmetic.div(total, total.builder.full(a.aval.size // of.size if of.size else 0, of.shape, of.dtype))
     x = _float_for(traced(a, [a, where]), dtype)
     axes = normalize_axes(axis, x.ndim)
     total = np.sum(x, axis=axes, keepdims=keepdims, where=where)
