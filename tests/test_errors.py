@@ -41,6 +41,7 @@ LIKE_NUMPY = {
     "reshape_to_another_size",
     "axis_out_of_bounds",
     "rows_of_different_lengths",
+    "concatenate_of_different_shapes",
     "write_a_complex_into_a_float",
     "unknown_attribute",
 }
