@@ -44,6 +44,13 @@ def test_constants_are_shown_and_do_not_follow_the_callers_array() -> None:
     assert "= constant [1., 2.]" in str(graph)
 
 
+def test_numbers_are_written_where_they_are_used() -> None:
+    text = str(wg.trace(lambda x: np.mean(x) * 3)(np.ones(8)))
+    assert "/ 8.0" in text and "* 3.0" in text and "full" not in text
+    report = wg.explain(lambda x: np.mean(x) * 3, symbolic=False)(np.ones(8))
+    assert "full" not in report.section("forward") + report.section("reverse") + report.section("graph")
+
+
 def test_an_input_that_is_called_like_a_value_does_not_clash() -> None:
     def clash(v2: Any, x: Any) -> Any:
         return v2 * np.sin(x)

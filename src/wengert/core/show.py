@@ -46,7 +46,16 @@ def value_names(graph: Graph) -> dict[int, str]:
     names = {i: f"{letter}{i}" for i in range(len(graph.avals))}
     names.update((i, text) for i, text in zip(graph.inputs, graph.names, strict=False) if text)
     names.update((i, literal(value)) for i, value in graph.constants if np.ndim(value) == 0)
+    for equation in graph.equations:
+        if is_literal(graph, equation):
+            params = dict(equation.params)
+            names[equation.outputs[0]] = literal(params["dtype"].type(params["value"]))
     return names
+
+
+def is_literal(graph: Graph, equation: Equation) -> bool:
+    """Say whether an equation only makes a number, which is then written where it is used."""
+    return equation.primitive.name == "full" and not graph.avals[equation.outputs[0]].shape
 
 
 def param_text(value: Any) -> str:
@@ -118,11 +127,12 @@ def _lines(graph: Graph, indent: str) -> Iterator[str]:
     for i in shown:
         if i in constants:
             yield f"{indent}    {names[i]}: {graph.avals[i]!r} = constant {_short(constants[i])}"
-    lines = [equation_text(graph, equation, names) for equation in graph.equations]
+    equations = [equation for equation in graph.equations if not is_literal(graph, equation)]
+    lines = [equation_text(graph, equation, names) for equation in equations]
     width = min(_WIDTH, max((len(line) for line in lines), default=0))
     before: Any = None
     places: dict[tuple[int, int], str] = {}
-    for line, equation in zip(lines, graph.equations, strict=True):
+    for line, equation in zip(lines, equations, strict=True):
         source = equation.source
         here = "" if source is None else _place(source, places)
         yield f"{indent}    {line:<{width}}  # {here}" if here and here != before else f"{indent}    {line}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.graph import schedule
-from ...core.show import formula, text
+from ...core.show import formula, is_literal, text
 from .blocks import Block, Code, Paragraph, Section, Table
 from .subject import Lines, Subject
 from .tables import MOST_ROWS
@@ -34,11 +34,13 @@ def structure(subject: Subject) -> Section:
         {"number": i, "name": name, "role": kind, "value": summary(subject.values[i])}
         for name, i in zip(subject.output_names, graph.outputs, strict=True)
     ]
-    order = schedule(graph.equations, graph.inputs)
-    level = dict.fromkeys(graph.inputs, 0)
+    order = [e for e in schedule(graph.equations, graph.inputs) if not is_literal(graph, e)]
+    # Numbers in the program's text are written where they are used; they are neither inputs nor steps.
+    shown = [i for i in graph.inputs if i not in constants or graph.avals[i].shape]
+    level = dict.fromkeys(shown, 0)
     rows: list[dict[str, Any]] = []
     for step, equation in enumerate(order, 1):
-        depth = 1 + max((level[i] for i in equation.inputs), default=0)
+        depth = 1 + max((level.get(i, 0) for i in equation.inputs), default=0)
         level.update(dict.fromkeys(equation.outputs, depth))
         file, line, source = lines.of(equation.source)
         rows.append(
@@ -48,19 +50,19 @@ def structure(subject: Subject) -> Section:
                 "outputs": [names[i] for i in equation.outputs],
                 "primitive": equation.primitive.name,
                 "equation": formula(equation, names),
-                "reads": [names[i] for i in equation.inputs],
+                "reads": [names[i] for i in equation.inputs if i in level],
                 "shape": list(graph.avals[equation.outputs[0]].shape),
                 "file": file,
                 "line": line,
                 "source": source,
             }
         )
-    edges = [{"from": i, "to": k} for k, equation in enumerate(order) for i in equation.inputs]
+    edges = [{"from": i, "to": k} for k, equation in enumerate(order) for i in equation.inputs if i in level]
     cycles = _undirected_cycles(subject)
     heads = ("step", "level", "value", "equation", "reads", "shape")
     blocks: list[Block] = [
         Paragraph(
-            f"{len(inputs)} inputs, {len(order)} equations, {len(edges)} directed edges. There is no directed cycle: "
+            f"{len(shown)} inputs, {len(order)} equations, {len(edges)} directed edges. There is no directed cycle: "
             f"the library's verifier has "
             f"checked that every equation reads only values made before it. Independent undirected cycles: {cycles}. "
             f"Those are fine: "

@@ -7,7 +7,7 @@ from collections import defaultdict
 from html import escape
 from typing import Final
 
-from ...core.show import formula
+from ...core.show import formula, is_literal
 from .blocks import Curve
 from .linear import Derivative
 from .values import show, summary
@@ -66,18 +66,19 @@ def graph_picture(d: Derivative) -> str:
     graph, names = d.subject.graph, d.subject.names
     if not 0 < len(graph.equations) <= MOST_EQUATIONS:
         return ""
-    used = {i for e in graph.equations for i in e.inputs}
+    equations = [e for e in graph.equations if not is_literal(graph, e)]
+    used = {i for e in equations for i in e.inputs}
     literals = {i for i, _ in graph.constants if not graph.avals[i].shape}
     inputs = [i for i in graph.inputs if i not in literals and (i in used or i in graph.outputs)]
     level = dict.fromkeys(graph.inputs, 0)
     label = {i: names[i] for i in inputs}
-    for e in graph.equations:
-        depth = 1 + max((level[i] for i in e.inputs), default=0)
+    for e in equations:
+        depth = 1 + max((level.get(i, 0) for i in e.inputs), default=0)
         for i in e.outputs:
             level[i] = depth
             label[i] = f"{names[i]} = {formula(e, names)}"
     columns: dict[int, list[int]] = defaultdict(list)
-    for i in [*inputs, *(i for e in graph.equations for i in e.outputs)]:
+    for i in [*inputs, *(i for e in equations for i in e.outputs)]:
         columns[level[i]].append(i)
     height = 90 * max(map(len, columns.values())) + 30
     widths = {k: max(120, 7.6 * max(min(len(label[i]), 40) for i in column) + 24) for k, column in columns.items()}
@@ -92,7 +93,7 @@ def graph_picture(d: Derivative) -> str:
         f'<svg viewBox="0 0 {left:.0f} {height}" width="{left:.0f}" height="{height}" role="img" '
         'xmlns="http://www.w3.org/2000/svg"><title>The graph with values above and gradients below the nodes</title>'
     ]
-    for e in graph.equations:
+    for e in equations:
         x1, y1, _ = place[e.outputs[0]]
         for i in e.inputs:
             if i in place:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ...core.show import formula
+from ...core.show import formula, is_literal
 from .blocks import Block, Paragraph, Section, Table
 from .formulas import Formulas
 from .linear import OUTPUT, Derivative
@@ -27,6 +27,8 @@ def forward_table(d: Derivative, formulas: Formulas) -> Section:
         role = "constant" if i in constants else "input"
         rows.append(_row(len(rows), ("", 0, ""), subject.names[i], role, subject.values[i], "seed", d.tangent(i)))
     for equation in graph.equations:
+        if is_literal(graph, equation):
+            continue
         line = lines.of(equation.source)
         for i in equation.outputs:
             text = formula(equation, subject.names)
@@ -126,6 +128,8 @@ def reverse_table(d: Derivative, formulas: Formulas) -> Section:
             rows.append(_back_row("", ("", 0, ""), name, f"{name} = {subject.names[i]}", subject.values[i], seed, sent))
     for k in range(len(graph.equations) - 1, -1, -1):
         equation = graph.equations[k]
+        if is_literal(graph, equation):
+            continue
         for i in reversed(equation.outputs):
             first = i == equation.outputs[0]
             sent = []
