@@ -179,7 +179,7 @@ def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
 
 @implements(np.roots)
 def roots(p: Any) -> Any:
-    p = traced(np.atleast_1d(traced(p)))
+    p: Any = traced(np.atleast_1d(traced(p)))
     if p.ndim != 1:
         raise ValueError(f"Input must be a rank-1 array.\n  at:    {user_line()}")
     # Zero coefficients at the ends change the number of roots to compute: the program sees where they are.
@@ -200,7 +200,7 @@ def roots(p: Any) -> Any:
 
 @implements(np.poly)
 def poly(seq_of_zeros: Any) -> Any:
-    zeros = np.atleast_1d(traced(seq_of_zeros))
+    zeros: Any = np.atleast_1d(traced(seq_of_zeros))
     if zeros.ndim == 2 and zeros.shape[0] == zeros.shape[1] != 0:
         zeros = np.linalg.eigvals(zeros)
     elif zeros.ndim != 1:

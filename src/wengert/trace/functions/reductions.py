@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -119,7 +120,7 @@ def _log_totals(ufunc: Any, exp: Any, log: Any) -> None:
         if given(where) and where is not True:
             x = np.where(where, x, lowest)
         axes = normalize_axes(axis, x.ndim)
-        # Less the largest entry nothing overflows; it cancels out, so that it is a constant.  An infinite one would give
+        # Less the largest entry nothing overflows; it cancels out, so it is a constant.  An infinite one would give
         # inf - inf.
         largest = FUNCTIONS[np.max](x, axis=axes, keepdims=True, initial=lowest)
         top: Any = arithmetic.stop_gradient(traced(largest, x))
@@ -171,13 +172,11 @@ _positions(np.argmax, reduce.argmax)
 _positions(np.argmin, reduce.argmin)
 
 
-def _count(x: Any, axes: tuple[int, ...], where: Any) -> Any:
+def _count(x: Any, axes: tuple[int, ...], where: Any, keepdims: Any = NOT_GIVEN) -> Any:
+    """Return how many entries are reduced to one; an array, which may be traced, where a mask says so."""
     if given(where) and where is not True:
-        return np.sum(np.broadcast_to(where, x.shape), axis=axes)
-    count = 1
-    for a in axes:
-        count *= x.shape[a]
-    return count
+        return np.sum(np.broadcast_to(where, x.shape), axis=axes, keepdims=given(keepdims) and keepdims)
+    return np.asarray(math.prod(x.shape[a] for a in axes))
 
 
 def _float_for(x: Any, dtype: Any) -> Any:
@@ -197,10 +196,7 @@ def mean(
     x = _float_for(traced(a, [a, where]), dtype)
     axes = normalize_axes(axis, x.ndim)
     total = np.sum(x, axis=axes, keepdims=keepdims, where=where)
-    count = _count(x, axes, where)
-    if isinstance(count, np.ndarray) and given(keepdims) and keepdims:
-        count = np.sum(np.broadcast_to(where, x.shape), axis=axes, keepdims=True)
-    return finish(total / np.asarray(count, x.aval.dtype), out, "np.mean")
+    return finish(total / _count(x, axes, where, keepdims).astype(x.aval.dtype), out, "np.mean")
 
 
 @implements(np.var)
@@ -216,9 +212,7 @@ def var(
     deviation = x - center
     squares = np.abs(deviation) ** 2 if x.aval.dtype.kind == "c" else deviation * deviation
     total = np.sum(squares, axis=axes, keepdims=keepdims, where=where)
-    count = np.maximum(_count(x, axes, where) - np.asarray(ddof), 0)
-    if count.ndim and given(keepdims) and keepdims:
-        count = np.expand_dims(count, axes)
+    count = np.maximum(_count(x, axes, where, keepdims) - np.asarray(ddof), 0)
     return finish(total / count.astype(squares.dtype), out, "np.var")
 
 
