@@ -118,11 +118,12 @@ class CustomFunction:
 
     def _positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """Resolve keywords and defaults."""
-        try:
-            signature = inspect.signature(self.fun)
-        except (TypeError, ValueError):  # some functions written in C do not say
+        signature = self._signature
+        if signature is None:
             if kwargs:
-                raise
+                inspect.signature(self.fun)  # says what is wrong
+            return args
+        if not kwargs and self._simple and len(args) == len(signature.parameters):
             return args
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
@@ -136,6 +137,20 @@ class CustomFunction:
                 )
             )
         return bound.args
+
+    @functools.cached_property
+    def _signature(self) -> inspect.Signature | None:
+        """The function's parameters; None for functions written in C that do not say."""
+        try:
+            return inspect.signature(self.fun)
+        except (TypeError, ValueError):
+            return None
+
+    @functools.cached_property
+    def _simple(self) -> bool:
+        """Whether each parameter is one that takes one argument by position."""
+        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        return self._signature is not None and all(p.kind in kinds for p in self._signature.parameters.values())
 
     def _refuse(self, position: int, count: int) -> int:
         raise ArgumentError(

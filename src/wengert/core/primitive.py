@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from ..errors import MissingRuleError, explain
 from .aval import Aval
+from .source import user_line
 from .symbol import Sym, concrete
 
 Rule = Callable[..., Any]
@@ -25,7 +26,14 @@ class NoRule:
     why: str
 
     def __call__(self, *_: Any, **__: Any) -> Any:
-        raise MissingRuleError(self.why)
+        raise MissingRuleError(
+            explain(
+                "This operation has no rule for the transform asked for.",
+                found=self.why,
+                line=user_line(),
+                fix="write it with other functions, or give the part a derivative with wg.custom_jvp",
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
