@@ -179,21 +179,21 @@ def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
 
 @implements(np.roots)
 def roots(p: Any) -> Any:
-    p: Any = traced(np.atleast_1d(traced(p)))
-    if p.ndim != 1:
+    c: Any = np.atleast_1d(traced(p))
+    if c.ndim != 1:
         raise ValueError(f"Input must be a rank-1 array.\n  at:    {user_line()}")
     # Zero coefficients at the ends change the number of roots to compute: the program sees where they are.
-    filled = observe(p, "roots", lambda value: tuple(int(i) for i in np.flatnonzero(value)))
+    filled = observe(c, "roots", lambda value: tuple(int(i) for i in np.flatnonzero(value)))
     if not filled:
         return np.empty(0)
-    at_zero = p.shape[0] - filled[-1] - 1
-    p = p[filled[0] : filled[-1] + 1]
-    p = p if p.dtype.kind in "fc" else as_dtype(p, np.dtype(float))
-    n = p.shape[0] - 1
+    at_zero = c.shape[0] - filled[-1] - 1
+    c = c[filled[0] : filled[-1] + 1]
+    c = c if c.dtype.kind in "fc" else as_dtype(c, np.dtype(float))
+    n = c.shape[0] - 1
     if n == 0:
-        return np.zeros(at_zero, p.dtype)
-    first = np.reshape(-p[1:] / p[0], (1, n))
-    companion = np.concatenate([first, np.eye(n - 1, n, dtype=p.dtype)])
+        return np.zeros(at_zero, c.dtype)
+    first = np.reshape(-c[1:] / c[0], (1, n))
+    companion = np.concatenate([first, np.eye(n - 1, n, dtype=c.dtype)])
     found = np.linalg.eigvals(companion)
     return np.concatenate([found, np.zeros(at_zero, found.dtype)]) if at_zero else found
 
