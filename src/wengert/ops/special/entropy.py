@@ -7,8 +7,8 @@ from typing import Any
 
 from ...core.primitive import Primitive
 from ..arithmetic import mul, neg, reciprocal, scale
-from ..compare import eq, gt, le, logical_and, lt, maximum, minimum, select
-from ..elementary import absolute, exp, log, log1p, sqrt
+from ..compare import eq, gt, le, logical_and, lt, minimum, select, sign
+from ..elementary import absolute, exp, hypot, log, log1p
 from ..family import grid, pairs
 from .common import EDGES, constant, special
 from .integrals import hyp1f1, hyp2f1
@@ -101,30 +101,31 @@ huber: Primitive = special(
     "huber",
     "Huber's loss: r ** 2 / 2 up to |r| = delta, linear from there",
     (
-        lambda delta, r, out: _inside(delta, maximum(absolute(r) - delta, constant(r, 0))),
-        lambda delta, r, out: _inside(delta, maximum(minimum(r, delta), neg(delta))),
+        lambda delta, r, out: _inside(delta, select(le(absolute(r), delta), constant(r, 0), absolute(r) - delta)),
+        lambda delta, r, out: _inside(delta, select(lt(absolute(r), delta), r, mul(delta, sign(r)))),
     ),
     _DELTAS,
 )
 
 
-def _root(delta: Any, r: Any) -> Any:
-    """Return s = sqrt(1 + (r / delta) ** 2)."""
-    ratio = scale(r, reciprocal(delta))
-    return sqrt(mul(ratio, ratio) + 1)
+def _share(x: Any, length: Any) -> Any:
+    """Return x / length, and 0 where x is 0."""
+    return scale(x, reciprocal(length))
 
 
-def _pseudo_by_delta(delta: Any, r: Any, out: Any) -> Any:
-    s = _root(delta, r)  # d/ddelta of delta ** 2 (s - 1) is delta (s - 1) ** 2 / s
-    return scale(mul(delta, s - 1), (s - 1) / s)
+def _pseudo_by_delta(delta: Any, r: Any) -> Any:
+    # With h = hypot(delta, r) the loss is delta (h - delta), and its slope (h - delta) ** 2 / h.
+    length = hypot(delta, r)
+    rest = _share(mul(r, r), length + delta)
+    return mul(rest, _share(rest, length))
 
 
 pseudo_huber: Primitive = special(
     "pseudo_huber",
     "the smooth Huber loss delta ** 2 (sqrt(1 + (r / delta) ** 2) - 1)",
     (
-        lambda delta, r, out: _inside(delta, _pseudo_by_delta(delta, r, out)),
-        lambda delta, r, out: _inside(delta, scale(r, reciprocal(_root(delta, r)))),
+        lambda delta, r, out: _inside(delta, _pseudo_by_delta(delta, r)),
+        lambda delta, r, out: _inside(delta, mul(delta, _share(r, hypot(delta, r)))),
     ),
     _DELTAS,
 )
@@ -145,8 +146,12 @@ def _bend(u: Any) -> Any:
     return select(near, series, (mul(outer - 1, exp(outer)) + 1) / mul(outer, outer))
 
 
-def _boxcox_by_lambda(logarithm: Any, lmbda: Any) -> Any:
-    return mul(mul(logarithm, logarithm), _bend(mul(lmbda, logarithm)))
+def _boxcox_by_lambda(logarithm: Any, lmbda: Any, out: Any) -> Any:
+    u = mul(lmbda, logarithm)
+    near = le(absolute(u), constant(u, 1))
+    safe = select(near, u, constant(u, 0))
+    far = (scale(exp(u), logarithm) - out) / lmbda  # x = 0 as well: 0 wins over log 0
+    return select(near, mul(mul(logarithm, logarithm), _bend(safe)), far)
 
 
 def _inverse_by_lambda(y: Any, lmbda: Any, out: Any) -> Any:
@@ -159,13 +164,13 @@ exprel: Primitive = special("exprel", "(exp(x) - 1) / x", (lambda x, out: _bend(
 boxcox: Primitive = special(
     "boxcox",
     "(x ** lambda - 1) / lambda, log(x) at lambda = 0",
-    (lambda x, n, out: exp(mul(n - 1, log(x))), lambda x, n, out: _boxcox_by_lambda(log(x), n)),
+    (lambda x, n, out: exp(mul(n - 1, log(x))), lambda x, n, out: _boxcox_by_lambda(log(x), n, out)),
     pairs((0.3, -2), (3, 2), [(1.0, 0.0), (2.0, 0.0), (0.0, 1.0), (nan, 1.0)]),
 )
 boxcox1p: Primitive = special(
     "boxcox1p",
     "((1 + x) ** lambda - 1) / lambda, log(1 + x) at lambda = 0",
-    (lambda x, n, out: exp(mul(n - 1, log1p(x))), lambda x, n, out: _boxcox_by_lambda(log1p(x), n)),
+    (lambda x, n, out: exp(mul(n - 1, log1p(x))), lambda x, n, out: _boxcox_by_lambda(log1p(x), n, out)),
     pairs((-0.5, -2), (3, 2), [(1.0, 0.0), (2.0, 0.0), (-1.0, 1.0), (nan, 1.0)]),
 )
 inv_boxcox: Primitive = special(

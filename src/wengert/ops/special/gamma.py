@@ -7,7 +7,7 @@ from typing import Any
 
 from ...core.primitive import Primitive
 from ..arithmetic import mul, neg, scale
-from ..compare import lt, select
+from ..compare import eq, floor, le, logical_and, logical_not, lt, select
 from ..elementary import cos, exp, sin
 from ..family import grid, pairs, zero_jvp
 from .common import EDGES, constant, like, ordered, orders_and, special
@@ -61,39 +61,75 @@ rgamma: Primitive = special(
 _TWO = pairs((0.4, 0.4), (4, 4), [(0.0, 1.0), (1.0, 0.0), (math.inf, 1.0), (math.nan, 1.0)])
 
 
-def _slope(a: Any, b: Any) -> Any:
-    """Return d log B(a, b) / da."""
-    return digamma(a) - digamma(a + b)
+def _is_pole(x: Any) -> Any:
+    """Say where x is one of 0, -1, -2 ..."""
+    return logical_and(le(x, constant(x, 0)), eq(x, floor(x)))
+
+
+def _difference(p: Any, q: Any) -> Any:
+    """Return digamma(p) - digamma(q); where both have a pole, the poles cancel (by reflection, DLMF 5.5.4)."""
+    both = logical_and(_is_pole(p), _is_pole(q))
+    return select(both, digamma(1 - p) - digamma(1 - q), digamma(p) - digamma(q))
 
 
 beta: Primitive = special(
     "beta",
     "the beta function gamma(a) gamma(b) / gamma(a + b)",
-    (lambda a, b, out: mul(out, _slope(a, b)), lambda a, b, out: mul(out, _slope(b, a))),
+    (lambda a, b, out: mul(out, _difference(a, a + b)), lambda a, b, out: mul(out, _difference(b, a + b))),
     _TWO,
     commutes=True,
 )
 betaln: Primitive = special(
     "betaln",
     "the logarithm of the absolute value of the beta function",
-    (lambda a, b, out: _slope(a, b), lambda a, b, out: _slope(b, a)),
+    (lambda a, b, out: _difference(a, a + b), lambda a, b, out: _difference(b, a + b)),
     _TWO,
     commutes=True,
 )
+
+
+def _r_slope(x: Any) -> Any:
+    """Return the slope of 1 / gamma."""
+    return _rgamma_slope(x, rgamma(x))
+
+
+def _poch_by_x(x: Any, m: Any, out: Any) -> Any:
+    # gamma(x + m) r(x) with r = 1 / gamma: where r alone has a zero, digamma has a pole, and the slope
+    # of r itself is used.
+    top = x + m
+    alone = logical_and(_is_pole(x), logical_not(_is_pole(top)))
+    return select(alone, mul(out, digamma(top)) + mul(gamma(top), _r_slope(x)), scale(out, _difference(top, x)))
+
+
 poch: Primitive = special(
     "poch",
     "Pochhammer's symbol gamma(x + m) / gamma(x)",
-    (lambda x, m, out: scale(out, digamma(x + m) - digamma(x)), lambda x, m, out: scale(out, digamma(x + m))),
+    (_poch_by_x, lambda x, m, out: scale(out, digamma(x + m))),
     _TWO,
 )
-# Outside of 0 <= k <= n the value is 0 at whole numbers, where digamma has a pole: ``scale`` lets the zero win.
+
+
+# In the same way the binomial coefficient is gamma(n + 1) r(k + 1) r(n - k + 1).
+
+
+def _binom_by_n(n: Any, k: Any, out: Any) -> Any:
+    rest = n - k + 1
+    at_zero = mul(out, digamma(n + 1)) + mul(mul(gamma(n + 1), rgamma(k + 1)), _r_slope(rest))
+    return select(_is_pole(rest), at_zero, scale(out, _difference(n + 1, rest)))
+
+
+def _binom_by_k(n: Any, k: Any, out: Any) -> Any:
+    rest, top = n - k + 1, gamma(n + 1)
+    at_rest = neg(mul(out, digamma(k + 1)) + mul(mul(top, rgamma(k + 1)), _r_slope(rest)))
+    at_k = mul(out, digamma(rest)) + mul(mul(top, rgamma(rest)), _r_slope(k + 1))
+    usual = scale(out, _difference(rest, k + 1))
+    return select(_is_pole(rest), at_rest, select(_is_pole(k + 1), at_k, usual))
+
+
 binom: Primitive = special(
     "binom",
     "the binomial coefficient",
-    (
-        lambda n, k, out: scale(out, digamma(n + 1) - digamma(n - k + 1)),
-        lambda n, k, out: scale(out, digamma(n - k + 1) - digamma(k + 1)),
-    ),
+    (_binom_by_n, _binom_by_k),
     pairs((4, 0.2), (7, 3.5), [(5.0, 0.0), (5.0, 5.0), (3.0, 2.0), (math.nan, 1.0)]),
 )
 
