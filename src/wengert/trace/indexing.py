@@ -225,8 +225,13 @@ def _plain(item: slice) -> slice:
 def _advanced(items: tuple[Any, ...], shape: Axes) -> Pick:
     items = tuple(_as_index(i) for i in items)
     expanded = _expand(items, shape)
+    # The place of an ellipsis that stands for no axis: it parts the indices on its two sides all the same.
+    dots = next((k for k, item in enumerate(items) if item is Ellipsis), -1) if len(expanded) < len(items) else -1
+    gap = -1
     pieces: list[Any] = []  # one per axis after masks have become integer arrays
-    for item in expanded:
+    for k, item in enumerate(expanded):
+        if k == dots:
+            gap = len(pieces)
         if isinstance(item, np.ndarray) and item.dtype == np.bool_ and not item.ndim:
             pieces.append(_SwitchedAxis(np.zeros(int(item), np.intp)))
         elif isinstance(item, np.ndarray) and item.dtype == np.bool_:
@@ -249,7 +254,7 @@ def _advanced(items: tuple[Any, ...], shape: Axes) -> Pick:
     common = _common_shape([np.shape(i) if not isinstance(i, Sym) else i.aval.shape for i in indices])
     indices = [_spread(i, common) for i in indices]
     order = None
-    adjacent = places == list(range(places[0], places[-1] + 1))
+    adjacent = places == list(range(places[0], places[-1] + 1)) and not places[0] < gap <= places[-1]
     if adjacent and places[0] > 0:
         k, ndim = len(common), len(common) + len(window.shape) - len(axes)
         before = tuple(range(k, k + places[0]))
