@@ -83,7 +83,11 @@ def test_spectral_functions(h: Any, plain: Any, w: Any, dtype: Any) -> None:
 @pytest.mark.parametrize("w", SPECTRA, ids=str)
 def test_functions_of_the_eigenvalues(w: Any) -> None:
     a = with_eigenvalues(w)
-    for h, derivative in ((np.sum, np.ones_like), (lambda w: np.sum(w**3), lambda w: 3 * w**2), (lambda w: np.sum(np.log(w)), np.reciprocal)):
+    for h, derivative in (
+        (np.sum, np.ones_like),
+        (lambda w: np.sum(w**3), lambda w: 3 * w**2),
+        (lambda w: np.sum(np.log(w)), np.reciprocal),
+    ):
         values, vectors = np.linalg.eigh(a)
         expected = (vectors * derivative(values)) @ vectors.T
         found = both_modes(lambda x, h=h: h(np.linalg.eigvalsh(symmetric(x))), a)  # type: ignore[misc]
@@ -216,6 +220,17 @@ def test_pinv_of_a_deficient_matrix() -> None:
     u, v = rng.normal(size=(4, 2)), rng.normal(size=(2, 3))
     du, dv = rng.normal(size=(4, 2)), rng.normal(size=(2, 3))
     h = 1e-5
-    expected = (np.linalg.pinv((u + h * du) @ (v + h * dv), 1e-8) - np.linalg.pinv((u - h * du) @ (v - h * dv), 1e-8)) / (2 * h)
+    expected = (
+        np.linalg.pinv((u + h * du) @ (v + h * dv), 1e-8) - np.linalg.pinv((u - h * du) @ (v - h * dv), 1e-8)
+    ) / (2 * h)
     found = wg.jvp(lambda u, v: np.linalg.pinv(u @ v, 1e-8), (u, v), (du, dv))[1]
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
+
+
+def test_second_derivatives_through_repeated_vectors_are_not_made_up() -> None:
+    c = rng.normal(size=(3, 3))
+    for w, known in (([2.0, 2.0, 5.0], False), ([1.0, 2.0, 5.0], True)):
+        found = wg.hessian(lambda x: np.sum(c * spectral(np.exp)(x)))(with_eigenvalues(w))
+        assert np.isfinite(found).all() == known
+    expected = wg.hessian(lambda x: np.sum(c * sla.expm(symmetric(x))))(with_eigenvalues([1.0, 2.0, 5.0]))
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-8)

@@ -36,7 +36,9 @@ SYSTEMS: list[Row] = [
     *(
         (
             f"solve_triangular {trans} {lower} {unit}",
-            lambda a, b, how=(trans, lower, unit): sla.solve_triangular(a, b, how[0], lower=how[1], unit_diagonal=how[2]),
+            lambda a, b, how=(trans, lower, unit): sla.solve_triangular(
+                a, b, how[0], lower=how[1], unit_diagonal=how[2]
+            ),
             (Z if trans == "C" else A, B2 if lower else B),
         )
         for trans in (0, "T", "C")
@@ -77,7 +79,7 @@ DECOMPOSITIONS: list[Row] = [
     ("polar left", lambda a: sla.polar(a, side="left"), (TALL.T.copy(),)),
     ("eigh values", lambda a: sla.eigh(a)[0], (SPD,)),
     ("eigh vectors", lambda a: np.abs(sla.eigh(a)[1]), (SPD,)),
-    ("eigh driver", lambda a: sla.eigh(a, driver="evd"), (SPD,)),
+    ("eigh driver", lambda a: np.abs(sla.eigh(a, driver="evd")[1]), (SPD,)),
     ("eigh upper", lambda a: sla.eigh(a, lower=False, eigvals_only=True), (HPD,)),
     ("eigh generalized", lambda a, b: sla.eigh(a, b), (A + A.T, SPD)),
     ("eigh part", lambda a: sla.eigh(a, subset_by_index=(1, 2))[0], (SPD,)),

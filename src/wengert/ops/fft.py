@@ -1,8 +1,8 @@
 """Discrete Fourier transforms.
 
-The matrix of the transform is symmetric, F[j, k] = exp(-2πi jk/n) = F[k, j]: it is its own transpose, and so is the inverse.  The real
-transforms leave out half of the spectrum, which the other half determines; their transposes are written with their own kind.
-Lengths are fixed before: cutting and padding are equations of their own.
+The matrix of the transform is symmetric, F[j, k] = exp(-2πi jk/n) = F[k, j]: it is its own transpose, and so is the
+inverse.  The real transforms leave out half of the spectrum, which the other half determines; their transposes are
+written with their own kind. Lengths are fixed before: cutting and padding are equations of their own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..core.aval import Aval, aval
-from ..core.primitive import Sample, primitive
+from ..core.primitive import Primitive, Sample, primitive
 from ..errors import DtypeError, ShapeError, explain
 from .arithmetic import conj, real
 from .compare import select
@@ -21,7 +21,7 @@ from .family import full_like, linear_jvp, scaled
 Axes = tuple[int, ...]
 
 OTHER: Final = {"backward": "forward", "forward": "backward", "ortho": "ortho"}
-"""Which direction of the transform a norm divides by n; the transpose goes in the other direction with the same factor."""
+"""The norm with which the inverse transform has the same factor."""
 
 _EXPLANATION = "hands back the transform of the incoming gradient: the matrix of the transform is symmetric"
 
@@ -55,12 +55,12 @@ def _fft_infer(x: Aval, axes: Axes, inverse: bool, norm: str) -> Aval:
     return aval(x.shape, x.dtype)
 
 
-def _fft(x: Any, axes: Axes, inverse: bool, norm: str) -> Any:
+def _fft(x: Any, axes: Axes, inverse: bool, norm: Any) -> Any:
     transform = np.fft.ifftn if inverse else np.fft.fftn
     return np.ascontiguousarray(transform(x, axes=axes, norm=norm))
 
 
-fft = primitive(
+fft: Primitive = primitive(
     "fft",
     "the discrete Fourier transform over some axes, or its inverse",
     evaluate=_fft,
@@ -98,7 +98,7 @@ def _rfft_transpose(ct: Any, x: Any, axis: int, norm: str) -> Any:
     return (real(fft(whole, axes=(axis,), inverse=False, norm=norm)),)
 
 
-rfft = primitive(
+rfft: Primitive = primitive(
     "rfft",
     "the first half of the Fourier transform of real numbers along an axis",
     evaluate=lambda x, axis, norm: np.ascontiguousarray(np.fft.rfft(x, axis=axis, norm=norm)),
@@ -141,7 +141,7 @@ def _irfft_transpose(ct: Any, x: Any, axis: int, n: int, norm: str) -> Any:
     return (scaled(select(alone, full_like(half, 1), full_like(half, 2)), half),)
 
 
-irfft = primitive(
+irfft: Primitive = primitive(
     "irfft",
     "n real numbers from the first half of their Fourier transform along an axis",
     evaluate=lambda x, axis, n, norm: np.ascontiguousarray(np.fft.irfft(x, n, axis=axis, norm=norm)),

@@ -1,8 +1,8 @@
 """``scipy.linalg``, as traced code sees it: a drop-in for ``import scipy.linalg``.
 
-Plain SciPy works in functions that Wengert transforms, and needs no other import.  This namespace is for code that Wengert cannot look
-into by itself (callbacks held in objects, functions made by ``exec``): its functions take traced values, and are SciPy's own for all
-others.
+Plain SciPy works in functions that Wengert transforms, and needs no other import.  This namespace is for code that
+Wengert cannot look into by itself (callbacks held in objects, functions made by ``exec``): its functions take traced
+values, and are SciPy's own for all others.
 
 Examples
 --------

@@ -1,7 +1,7 @@
 """The Cholesky factor.
 
-I. Murray, "Differentiation of the Cholesky decomposition", 2016: from A = L Lᴴ follows dL = L Φ(L⁻¹ dA L⁻ᴴ), where Φ takes the lower
-triangle and halves the diagonal.
+I. Murray, "Differentiation of the Cholesky decomposition", 2016: from A = L Lᴴ follows dL = L Φ(L⁻¹ dA L⁻ᴴ), where Φ
+takes the lower triangle and halves the diagonal.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...core.aval import aval
-from ...core.primitive import NoRule, Sample, primitive
+from ...core.primitive import NoRule, Primitive, Sample, primitive
 from ..compare import select
 from ..family import full_like
 from .matrices import (
@@ -58,7 +58,7 @@ def hermitian_samples() -> list[Sample]:
     ]
 
 
-cholesky = primitive(
+cholesky: Primitive = primitive(
     "cholesky",
     "the lower triangular L with L Lᴴ = (a + aᴴ) / 2",
     evaluate=lambda a: np.linalg.cholesky(hermitian(a)),

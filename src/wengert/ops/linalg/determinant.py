@@ -1,8 +1,9 @@
 """Determinants: det, the matrix of cofactors that is its derivative, slogdet.
 
-Giles 2008 writes d det A = det(A) tr(A⁻¹ dA), which fails where A is singular although det is a polynomial.  The derivative is the
-matrix of cofactors C, and C is computed without dividing: for A = U S Vᴴ, cofactors multiply as matrices do, so that
-C(A) = det(U) det(Vᴴ) conj(U) C(S) Vᵀ, where C(S) holds the products of all other singular values.
+Giles 2008 writes d det A = det(A) tr(A⁻¹ dA), which fails where A is singular although det is a polynomial.  The
+derivative is the matrix of cofactors C, and C is computed without dividing: for A = U S Vᴴ, cofactors multiply as
+matrices do, so that C(A) = det(U) det(Vᴴ) conj(U) C(S) Vᵀ, where C(S) holds the products of all other singular
+values.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...core.aval import aval
-from ...core.primitive import NoRule, Sample, primitive
+from ...core.primitive import NoRule, Primitive, Sample, primitive
 from ..arithmetic import conj, imag, make_complex, mul, real
 from ..family import full_like, scaled
 from ..reduce import product_of_others
@@ -46,7 +47,7 @@ def _sum_last_two(x: Any) -> Any:
 
 # -- det --------------------------------------------------------------------------------------------------------------
 
-det = primitive(
+det: Primitive = primitive(
     "det",
     "the determinant",
     evaluate=lambda a: np.asarray(np.linalg.det(a), a.dtype)[()],
@@ -78,8 +79,8 @@ def _cofactors(a: Any) -> Any:
 def _cofactors_jvp(primals: Any, tangents: Any, out: Any) -> Any:
     """Push through the cofactors in the basis of the singular vectors.
 
-    With M = Uᴴ dA V and P[i, j] the product of the singular values other than i and j, the cofactors of S + M are to first order
-    C(S)[i, i] + sum over j of P[i, j] M[j, j] on the diagonal and -P[i, j] M[j, i] off it.
+    With M = Uᴴ dA V and P[i, j] the product of the singular values other than i and j, the cofactors of S + M are to
+    first order C(S)[i, i] + sum over j of P[i, j] M[j, j] on the diagonal and -P[i, j] M[j, i] off it.
     """
     (a,), (da,) = primals, tangents
     n = a.shape[-1]
@@ -99,7 +100,7 @@ def _cofactors_jvp(primals: Any, tangents: Any, out: Any) -> Any:
     return matmul(matmul(mul(spread, u), moved), vh)
 
 
-cofactors = primitive(
+cofactors: Primitive = primitive(
     "cofactors",
     "the matrix of cofactors, which is the derivative of the determinant; also of singular matrices",
     evaluate=_cofactors,
@@ -110,7 +111,7 @@ cofactors = primitive(
     samples=lambda: [*matrices(), *_SINGULAR],
     flops=lambda a: 20 * a.size * a.shape[-1],
     label="gradient mixer",
-    explanation="hands to each entry the gradients of the cofactors that it is part of, times the minors that go with them",
+    explanation="hands to each entry the gradients of the cofactors that it is part of, times smaller minors",
 )
 
 # -- slogdet ----------------------------------------------------------------------------------------------------------
@@ -131,7 +132,7 @@ def _slogdet_jvp(primals: Any, tangents: Any, out: Any) -> Any:
     return scaled(sign, make_complex(full_like(phase, 0), phase)), real(relative)
 
 
-slogdet = primitive(
+slogdet: Primitive = primitive(
     "slogdet",
     "sign (or phase) and logarithm of the absolute value of the determinant",
     evaluate=_slogdet,

@@ -1,8 +1,8 @@
 """Eigenvalues and eigenvectors of matrices in general.
 
-Giles 2008: with M = V⁻¹ dA V, dw is the diagonal of M and dV = V K with K[i, j] = M[i, j] / (w_j - w_i); then each eigenvector keeps
-its norm 1, and its largest entry stays real, which is how LAPACK chooses the phases.  Repeated eigenvalues of such a matrix are not
-differentiable in general; their own terms of K are left out.
+Giles 2008: with M = V⁻¹ dA V, dw is the diagonal of M and dV = V K with K[i, j] = M[i, j] / (w_j - w_i); then each
+eigenvector keeps its norm 1, and its largest entry stays real, which is how LAPACK chooses the phases.  Repeated
+eigenvalues of such a matrix are not differentiable in general; their own terms of K are left out.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from ...core.aval import Aval, aval
-from ...core.primitive import NoRule, Sample, primitive
+from ...core.primitive import NoRule, Primitive, Sample, primitive
 from ..arithmetic import conj, convert, imag, make_complex, real
 from ..compare import select
 from ..elementary import absolute
 from ..family import full_like, scaled
 from .matrices import along_columns, along_rows, batch_of, diagonal, matmul, numbers, square
+from .parting import close, reciprocal_or_zero
 from .solve import solve
-from .svd import close, reciprocal_or_zero
 
 
 def _complex(dtype: Any) -> Any:
@@ -85,7 +85,7 @@ def _samples() -> list[Sample]:
     ]
 
 
-eig = primitive(
+eig: Primitive = primitive(
     "eig",
     "eigenvalues and eigenvectors, always complex: a v = v diag(w)",
     evaluate=_eig,
@@ -97,5 +97,5 @@ eig = primitive(
     multiple=True,
     flops=lambda a: 25 * a.size * (a.shape[-1] if a.ndim else 0),
     label="gradient mixer",
-    explanation="turns the gradients of values and vectors back into the basis of the matrix, weighted by one over the gaps",
+    explanation="turns the gradients of values and vectors back into the matrix's basis, weighted by one over the gaps",
 )

@@ -1,7 +1,7 @@
 """Eigenvalues and eigenvectors of Hermitian matrices.
 
-Giles 2008: with M = Vᴴ dA V, dw is the diagonal of M and dV = V K with K[i, j] = M[i, j] / (w_j - w_i).  Repeated eigenvalues
-divide by zero here: ``split`` says how they part, see :mod:`wengert.transforms.forward`.
+Giles 2008: with M = Vᴴ dA V, dw is the diagonal of M and dV = V K with K[i, j] = M[i, j] / (w_j - w_i).  Repeated
+eigenvalues divide by zero here: ``split`` says how they part, see :mod:`wengert.transforms.forward`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import scipy
 
 from ...core.aval import Aval, aval
-from ...core.primitive import NoRule, Sample, primitive
+from ...core.primitive import NoRule, Primitive, Sample, primitive
 from ..compare import select
 from ..family import full_like, scaled
 from .cholesky import hermitian
@@ -32,7 +32,7 @@ from .matrices import (
     real_part,
     square,
 )
-from .svd import close, parting, reciprocal_or_zero
+from .parting import close, column_sums, once, parting, reciprocal_or_zero
 
 
 def _infer(a: Aval, driver: str) -> tuple[Aval, Aval]:
@@ -69,10 +69,11 @@ def _split(primals: Any, tangents: Any, out: Any, driver: str) -> Any:
     w, v = out
     if not w.shape[-1]:
         return ((None, None), (None, None))
-    _, _, same = _repeated(w)
+    w_rows, w_columns, same = _repeated(w)
     d = -parting(w)
     rows, columns = along_rows(d, d.shape[-1]), along_columns(d, d.shape[-1])
     over_gap = select(same, reciprocal_or_zero(rows - columns, on_diagonal(rows)), full_like(rows, 0))
+    over_gap = once(over_gap, w_rows - w_columns + along_rows(column_sums(v), w.shape[-1]))
     m = _inner(tangents, out)
     return ((d, None), (None, matmul(v, scaled(as_dtype_of(over_gap, m), m))))
 
@@ -109,7 +110,7 @@ def _samples() -> list[Sample]:
     ]
 
 
-eigh = primitive(
+eigh: Primitive = primitive(
     "eigh",
     "eigenvalues and eigenvectors of the Hermitian matrix (a + aᴴ) / 2",
     evaluate=_eigh,
@@ -122,5 +123,5 @@ eigh = primitive(
     multiple=True,
     flops=lambda a, driver: 9 * a.size * a.shape[-1],
     label="gradient mixer",
-    explanation="turns the gradients of values and vectors back into the basis of the matrix, weighted by one over the gaps",
+    explanation="turns the gradients of values and vectors back into the matrix's basis, weighted by one over the gaps",
 )

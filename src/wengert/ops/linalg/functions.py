@@ -1,13 +1,13 @@
 """Functions of a matrix: the exponential, the logarithm, the square root, and the trigonometric and hyperbolic ones.
 
-R. Mathias, "A chain rule for matrix functions and applications", 1996: the derivative L(A, E) of f at A in the direction E stands in the
-upper right block of
+R. Mathias, "A chain rule for matrix functions and applications", 1996: the derivative L(A, E) of f at A in the
+direction E stands in the upper right block of
 
     f( [A  E] )   [f(A)  L(A, E)]
      ( [0  A] ) = [ 0      f(A) ]
 
-and the derivative of L by A in a direction F in the upper right block of L at that matrix in the direction diag(F, F).  Two primitives
-that refer to each other in this way have derivatives of every order.
+and the derivative of L by A in a direction F in the upper right block of L at that matrix in the direction diag(F,
+F).  Two primitives that refer to each other in this way have derivatives of every order.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 import scipy
 
 from ...core.aval import Aval, aval
-from ...core.primitive import NoRule, Sample, primitive
+from ...core.primitive import NoRule, Primitive, Sample, primitive
 from ...errors import ShapeError, explain
 from ..family import is_linear, total
 from .matrices import batch_of, each, embedded, joined, numbers, part, square, turned, well_conditioned
@@ -119,7 +119,7 @@ def _derivative_samples() -> list[Sample]:
     ]
 
 
-matrix_function = primitive(
+matrix_function: Primitive = primitive(
     "matrix_function",
     "a function of a square matrix, in the sense of its power series",
     evaluate=_evaluate,
@@ -130,10 +130,10 @@ matrix_function = primitive(
     samples=_samples,
     flops=lambda a, kind: 30 * a.size * (a.shape[-1] if a.ndim else 0),
     label="gradient mixer",
-    explanation="hands back the derivative of the same function at the transposed matrix, in the direction of the gradient",
+    explanation="hands back the function's derivative at the transposed matrix, in the direction of the gradient",
 )
 
-derivative = primitive(
+derivative: Primitive = primitive(
     "matrix_function_derivative",
     "the derivative of a function of a matrix in a direction",
     evaluate=_derivative_evaluate,

@@ -1,7 +1,8 @@
 """The LU decomposition with row pivoting.
 
-With M = L⁻¹ P dA U⁻¹, dL is L times the strict lower triangle of M and dU the upper triangle of M times U (S. F. Walter,
-L. Lehmann 2010).  The pivots are constant almost everywhere.  Rectangular matrices are filled up with ones on the diagonal.
+With M = L⁻¹ P dA U⁻¹, dL is L times the strict lower triangle of M and dU the upper triangle of M times U (S. F.
+Walter, L. Lehmann 2010).  The pivots are constant almost everywhere.  Rectangular matrices are filled up with ones on
+the diagonal.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 import scipy
 
 from ...core.aval import Aval, aval
-from ...core.primitive import NoRule, Sample, primitive
+from ...core.primitive import NoRule, Primitive, Sample, primitive
 from ..family import zero_jvp
 from ..index import gather
 from .matrices import (
@@ -65,23 +66,19 @@ def permuted(a: Any, order: Any) -> Any:
 
 def _jvp(primals: Any, tangents: Any, out: Any) -> Any:
     (a,), (da,) = primals, tangents
-    order, l, u = out
+    order, low, up = out
     m, n = a.shape[-2:]
     k = min(m, n)
     if m > k:
-        l = joined(l, embedded(identity(l, m - k), m, m - k, k, 0), -1)
+        low = joined(low, embedded(identity(low, m - k), m, m - k, k, 0), -1)
     if n > k:
-        u = joined(u, embedded(identity(u, n - k), n - k, n, 0, k), -2)
-    left = triangular_solve(l, permuted(da, order), lower=True, unit=True)
-    inner = turned(triangular_solve(turned(u), turned(left), lower=True, unit=False))
-    dl = matmul(l, part(lower(embedded(inner, m, max(m, n)), -1), m, m) if m <= n else _square_lower(inner, m))
-    du = matmul(part(upper(inner), k, n), u)
+        up = joined(up, embedded(identity(up, n - k), n - k, n, 0, k), -2)
+    left = triangular_solve(low, permuted(da, order), lower=True, unit=True)
+    inner = turned(triangular_solve(turned(up), turned(left), lower=True, unit=False))
+    strict = lower(inner, -1)
+    dl = matmul(low, embedded(strict, m, m) if m > n else part(strict, m, m))
+    du = matmul(part(upper(inner), k, n), up)
     return None, part(dl, m, k), du
-
-
-def _square_lower(x: Any, m: int) -> Any:
-    """Return the strict lower triangle of tall matrices, filled up with zeros to square ones."""
-    return embedded(lower(x, -1), m, m)
 
 
 def _samples() -> list[Sample]:
@@ -102,7 +99,7 @@ def _samples() -> list[Sample]:
     ]
 
 
-lu = primitive(
+lu: Primitive = primitive(
     "lu",
     "an order of the rows, and triangular factors: a[order] = l u",
     evaluate=_lu,
@@ -162,4 +159,6 @@ def _permutation(name: str, doc: str, evaluate: Any, dtype: Any, example: Any) -
 
 _EXAMPLE = np.array([[2, 1, 2], [0, 2, 2]], np.int32)
 order_of = _permutation("order_of", "the order of rows that pivots lead to", _order_of, np.intp, _EXAMPLE)
-pivots_of = _permutation("pivots_of", "the pivots that lead to an order of rows", _pivots_of, np.int32, _order_of(_EXAMPLE))
+pivots_of = _permutation(
+    "pivots_of", "the pivots that lead to an order of rows", _pivots_of, np.int32, _order_of(_EXAMPLE)
+)

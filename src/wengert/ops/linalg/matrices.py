@@ -1,7 +1,7 @@
-"""What the rules of all decompositions are written with: transposes, products, triangles and diagonals of stacks of matrices.
+"""What the rules of decompositions are written with: transposes, products, triangles, diagonals of stacked matrices.
 
-Every function here is linear in its matrix and made of linear primitives, so it may be applied to tangents.  A matrix has the axes
-(..., row, column); two that meet have the same leading axes.
+Every function here is linear in its matrix and made of linear primitives, so it may be applied to tangents.  A matrix
+has the axes (..., row, column); two that meet have the same leading axes.
 """
 
 from __future__ import annotations

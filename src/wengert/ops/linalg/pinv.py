@@ -1,7 +1,7 @@
 """The pseudo-inverse.
 
-G. H. Golub, V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems whose variables separate",
-1973: as long as the rank of A does not change,
+G. H. Golub, V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems whose variables
+separate", 1973: as long as the rank of A does not change,
 
     dP = -P dA P + P Pᴴ dAᴴ (I - A P) + (I - P A) dAᴴ Pᴴ P
 """
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...core.aval import Aval, aval
-from ...core.primitive import NoRule, Sample, primitive
+from ...core.primitive import NoRule, Primitive, Sample, primitive
 from ...errors import ShapeError, explain
 from ..arithmetic import neg
 from .matrices import adjoint, batch_of, matmul, matrix, numbers, real_dtype, well_conditioned
@@ -55,7 +55,7 @@ def _samples() -> list[Sample]:
     ]
 
 
-pinv = primitive(
+pinv: Primitive = primitive(
     "pinv",
     "the pseudo-inverse; singular values below cutoff times the largest count as zero",
     evaluate=lambda a, cutoff: np.ascontiguousarray(np.linalg.pinv(a, cutoff)),
@@ -66,5 +66,5 @@ pinv = primitive(
     samples=_samples,
     flops=lambda a, cutoff: 22 * a.size * min(a.shape[-2:]),
     label="gradient sandwich",
-    explanation="puts the incoming gradient between transposed pseudo-inverses, and adds what the null spaces contribute",
+    explanation="puts the incoming gradient between transposed pseudo-inverses, and adds the part of the null spaces",
 )

@@ -1,8 +1,8 @@
 """The QR decomposition.
 
-S. F. Walter, L. Lehmann, "Algorithmic differentiation of linear algebra functions with application in optimum experimental
-design", 2010: with M = Qᴴ dA R⁻¹ and Ω the skew matrix that has M's strict lower triangle, dR = (M - Ω) R and
-dQ = dA R⁻¹ + Q (Ω - M).
+S. F. Walter, L. Lehmann, "Algorithmic differentiation of linear algebra functions with application in optimum
+experimental design", 2010: with M = Qᴴ dA R⁻¹ and Ω the skew matrix that has M's strict lower triangle, dR = (M - Ω)
+R and dQ = dA R⁻¹ + Q (Ω - M).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...core.aval import Aval, aval
-from ...core.primitive import NoRule, Sample, primitive
+from ...core.primitive import NoRule, Primitive, Sample, primitive
 from ...errors import ShapeError, explain
 from ..arithmetic import imag, make_complex, neg
 from ..compare import select
@@ -89,7 +89,7 @@ def _samples() -> list[Sample]:
     ]
 
 
-qr = primitive(
+qr: Primitive = primitive(
     "qr",
     "orthonormal columns q and upper triangular r: a = q r",
     evaluate=lambda a, full: tuple(np.linalg.qr(a, "complete" if full else "reduced")),

@@ -1,7 +1,7 @@
 """Linear systems: solve, triangular_solve, inv.
 
-M. B. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation", Advances in Automatic
-Differentiation, 2008: from A X = B follows dX = A⁻¹ (dB - dA X).
+M. B. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation", Advances in
+Automatic Differentiation, 2008: from A X = B follows dX = A⁻¹ (dB - dA X).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import scipy
 
 from ...core.aval import Aval, aval
-from ...core.primitive import NoRule, Sample, primitive
+from ...core.primitive import NoRule, Primitive, Sample, primitive
 from ...errors import DtypeError, ShapeError, explain
 from ..arithmetic import neg
 from ..family import is_linear
@@ -83,7 +83,7 @@ def _solve_jvp(primals: Any, tangents: Any, out: Any) -> Any:
     return solve(a, _difference(db, None if da is None else matmul(da, out)))
 
 
-solve = primitive(
+solve: Primitive = primitive(
     "solve",
     "the solution x of a x = b, for matrices b",
     evaluate=np.linalg.solve,
@@ -127,7 +127,7 @@ def _triangular_jvp(primals: Any, tangents: Any, out: Any, lower: bool, unit: bo
     return triangular_solve(a, _difference(db, moved), lower=lower, unit=unit)
 
 
-triangular_solve = primitive(
+triangular_solve: Primitive = primitive(
     "triangular_solve",
     "the solution x of a x = b; of a only one triangle is read",
     evaluate=_triangular,
@@ -159,7 +159,7 @@ def matrices() -> list[Sample]:
     return [Sample(s.args[:1]) for s in _systems()]
 
 
-inv = primitive(
+inv: Primitive = primitive(
     "inv",
     "the inverse matrix",
     evaluate=np.linalg.inv,

@@ -1,12 +1,12 @@
 """The singular value decomposition A = U S Vᴴ.
 
-J. Townsend, "Differentiating the singular value decomposition", 2016.  With M = Uᴴ dA V, split into its Hermitian part H and its
-skew part N: dS is the diagonal of H, and dU = U K, dV = V L with
+J. Townsend, "Differentiating the singular value decomposition", 2016.  With M = Uᴴ dA V, split into its Hermitian
+part H and its skew part N: dS is the diagonal of H, and dU = U K, dV = V L with
 
     K = H / (s_j - s_i) + N / (s_i + s_j)        L = H / (s_j - s_i) - N / (s_i + s_j)
 
-and what dA adds outside of the spans of U and V divided by s.  Singular values that are equal, or zero, divide by zero here:
-``split`` says how they part, see :mod:`wengert.transforms.forward`.
+and what dA adds outside of the spans of U and V divided by s.  Singular values that are equal, or zero, divide by zero
+here: ``split`` says how they part, see :mod:`wengert.transforms.forward`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...core.aval import Aval, aval
-from ...core.primitive import NoRule, Sample, primitive
+from ...core.primitive import NoRule, Primitive, Sample, primitive
 from ..arithmetic import neg
 from ..compare import select
 from ..family import full_like, scaled
@@ -38,6 +38,7 @@ from .matrices import (
     real_part,
     times,
 )
+from .parting import close, column_sums, once, parting, reciprocal_or_zero
 
 
 def _infer(a: Aval, full: bool) -> tuple[Aval, Aval, Aval]:
@@ -45,27 +46,6 @@ def _infer(a: Aval, full: bool) -> tuple[Aval, Aval, Aval]:
     k = min(m, n)
     left, right = ((m, m), (n, n)) if full else ((m, k), (k, n))
     return aval((*lead, *left), a.dtype), aval((*lead, k), real_dtype(a.dtype)), aval((*lead, *right), a.dtype)
-
-
-def close(x: Any, y: Any, size: Any, dtype: Any) -> Any:
-    """Say which values are equal up to rounding, relative to the largest; both are given as matrices."""
-    b = x.builder
-    limit = size * float(np.finfo(dtype).eps ** 0.6)
-    return b.apply_named("le", b.apply_named("abs", x - y), limit)
-
-
-def reciprocal_or_zero(x: Any, zero: Any) -> Any:
-    """Return 1 / x, and 0 where the mask says that x counts as zero."""
-    safe = select(zero, full_like(x, 1), x)
-    return select(zero, full_like(x, 0), full_like(x, 1) / safe)
-
-
-def parting(v: Any) -> Any:
-    """Return k, k - 1, ..., 1 along the last axis: how fast equal values move apart, and away from zero."""
-    b = v.builder
-    zero = b.full(0, v.shape, np.intp)
-    ascending = b.apply_named("iota", zero, axis=v.ndim - 1)
-    return b.apply_named("convert", b.full(v.shape[-1], v.shape, np.intp) - ascending, dtype=v.dtype)
 
 
 class _Frame:
@@ -92,6 +72,7 @@ class _Frame:
         nothing = full_like(self.rows, 0)
         self.none = close(self.rows + self.columns, nothing, largest, s.dtype)
         self.vanishing = diagonal_mask(self.none)
+        self.basis = along_rows(column_sums(self.u), k) + along_rows(column_sums(adjoint(self.vh)), k)
 
     def turned(self, over_difference: Any, over_sum: Any, over_one: Any) -> tuple[Any, Any]:
         """Return the tangents of U and Vᴴ for given values of 1 / (s_j - s_i), 1 / (s_i + s_j) and 1 / s."""
@@ -147,10 +128,11 @@ def _split(primals: Any, tangents: Any, out: Any, full: bool) -> Any:
     rows, columns = along_rows(d, f.k), along_columns(d, f.k)
     zero = full_like(rows, 0)
     gap = reciprocal_or_zero(rows - columns, on_diagonal(rows))
+    seen = f.rows - f.columns + f.basis
     du, dvh = f.turned(
-        select(f.same, gap, zero),
-        select(f.none, full_like(rows, 1) / (rows + columns), zero),
-        select(f.vanishing, full_like(d, 1) / d, full_like(d, 0)),
+        once(select(f.same, gap, zero), seen),
+        once(select(f.none, full_like(rows, 1) / (rows + columns), zero), seen),
+        once(select(f.vanishing, full_like(d, 1) / d, full_like(d, 0)), f.s),
     )
     return ((None, du), (d, None), (None, dvh))
 
@@ -159,7 +141,7 @@ def _samples() -> list[Sample]:
     def of(*shape: int, dtype: Any = float) -> Any:
         # Singular values well apart from each other and from zero.
         x = numbers(*shape, dtype=dtype)
-        return (x + np.eye(*shape[-2:]) * np.arange(1, shape[-1] + 1) * 1.5).astype(dtype)
+        return (x + np.eye(shape[-2], shape[-1]) * np.arange(1, shape[-1] + 1) * 1.5).astype(dtype)
 
     def sample(x: Any, full: bool, smooth: bool = True) -> Sample:
         return Sample((x,), {"full": full}, smooth)
@@ -168,15 +150,15 @@ def _samples() -> list[Sample]:
     made = [sample(of(*shape), False) for shape in shapes]
     made.append(sample(of(3, 2, dtype=np.float32), False))
     made.append(sample(of(3, 3), True))
-    # The phases of complex singular vectors, and the basis of what is outside of the span, are LAPACK's choice: the values
-    # are right, and so is the derivative of what does not depend on them, but there are no differences to compare with.
+    # The phases of complex singular vectors, and the basis of what is outside of the span, are LAPACK's choice: the
+    # derivative of what does not depend on them is right, but there are no differences to compare with.
     made += [sample(of(3, 2, dtype=complex), full, smooth=False) for full in (False, True)]
     made += [sample(of(4, 2), True, smooth=False), sample(of(2, 4), True, smooth=False)]
     made += [sample(np.eye(3), False, smooth=False), sample(np.zeros((2, 3)), True, smooth=False)]
     return made
 
 
-svd = primitive(
+svd: Primitive = primitive(
     "svd",
     "singular vectors and singular values: a = u diag(s) vh",
     evaluate=lambda a, full: tuple(np.linalg.svd(a, full_matrices=full)),
@@ -189,5 +171,5 @@ svd = primitive(
     multiple=True,
     flops=lambda a, full: 20 * a.size * min(a.shape[-2:]),
     label="gradient mixer",
-    explanation="turns the gradients of values and vectors back into the basis of the matrix, weighted by one over the gaps",
+    explanation="turns the gradients of values and vectors back into the matrix's basis, weighted by one over the gaps",
 )

@@ -1,6 +1,7 @@
 """Sylvester's equation A X + X B = Q.
 
-It is linear in X: dX solves the same equation with dQ - dA X - X dB, and the transposed map is the equation with Aᵀ and Bᵀ.
+It is linear in X: dX solves the same equation with dQ - dA X - X dB, and the transposed map is the equation with Aᵀ
+and Bᵀ.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 import scipy
 
 from ...core.aval import Aval, aval
-from ...core.primitive import Sample, primitive
+from ...core.primitive import Primitive, Sample, primitive
 from ...errors import ShapeError, explain
 from ..arithmetic import neg
 from ..family import is_linear, total
@@ -37,7 +38,7 @@ def _jvp(primals: Any, tangents: Any, out: Any) -> Any:
     return sylvester(a, b, total([dq, None if moved is None else neg(moved)]))
 
 
-sylvester = primitive(
+sylvester: Primitive = primitive(
     "sylvester",
     "the solution x of a x + x b = q",
     evaluate=_evaluate,
@@ -48,7 +49,9 @@ sylvester = primitive(
     samples=lambda: [
         Sample((well_conditioned(3, 3), well_conditioned(2, 2), numbers(3, 2))),
         Sample((well_conditioned(2, 2, 2), well_conditioned(2, 2, 2, seed=1), numbers(2, 2, 2))),
-        Sample((well_conditioned(2, 2, dtype=complex), well_conditioned(2, 2, dtype=complex), numbers(2, 2, dtype=complex))),
+        Sample(
+            (well_conditioned(2, 2, dtype=complex), well_conditioned(2, 2, dtype=complex), numbers(2, 2, dtype=complex))
+        ),
         Sample((well_conditioned(2, 2, dtype=np.float32),) * 2 + (numbers(2, 2, dtype=np.float32),)),
         Sample((np.empty((0, 0)), well_conditioned(2, 2), np.empty((0, 2)))),
     ],

@@ -28,7 +28,7 @@ def _points(n: Any) -> int:
     n = operator.index(n)
     if n < 1:
         raise ValueError(f"Invalid number of FFT data points ({n}) specified.\n  at:    {user_line()}")
-    return n
+    return int(n)
 
 
 def _to_length(x: Any, axis: int, n: int) -> Any:

@@ -1,7 +1,11 @@
 """numpy.linalg: systems of equations, inverses, determinants, decompositions.
 
-Functions that read one triangle only (``cholesky``, ``eigh``, ``eigvalsh``) are differentiated as such: the gradient with respect to the other
-triangle is zero.  A symmetric gradient is that of the function of ``(x + x.T) / 2``.
+Functions that read one triangle only (``cholesky``, ``eigh``, ``eigvalsh``) are differentiated as such: the gradient
+with respect to the other triangle is zero.  A symmetric gradient is that of the function of ``(x + x.T) / 2``.
+
+Where eigenvalues of symmetric matrices, or singular values, are repeated, first derivatives are right for everything
+that does not depend on the choice of a basis, and second derivatives for everything that reads the values alone; a
+second derivative through the vectors is nan there.
 """
 
 from __future__ import annotations
@@ -32,9 +36,12 @@ from .common import NOT_GIVEN, as_dtype, operand_aval, stretch, together, traced
 from .reductions import common_dtype
 
 _ONE: Final = np.eye(1)
-_Eigh, _Eig, _Slogdet, _Qr, _Svd = (
-    type(f(_ONE)) for f in (np.linalg.eigh, np.linalg.eig, np.linalg.slogdet, np.linalg.qr, np.linalg.svd)
-)
+# The named tuples that NumPy returns.
+_Eigh: Any = type(np.linalg.eigh(_ONE))
+_Eig: Any = type(np.linalg.eig(_ONE))
+_Slogdet: Any = type(np.linalg.slogdet(_ONE))
+_Qr: Any = type(np.linalg.qr(_ONE))
+_Svd: Any = type(np.linalg.svd(_ONE))
 
 
 # -- operands ---------------------------------------------------------------------------------------------------------
@@ -96,7 +103,8 @@ def solve(a: Any, b: Any) -> Any:
     vector = y.ndim == 1
     if y.ndim == 0 or y.shape[0 if vector else -2] != x.shape[-1]:
         raise ValueError(
-            f"solve takes a right-hand side with as many rows as the matrix: {x.shape} and {y.shape}\n  at:    {user_line()}"
+            f"solve takes right-hand sides with as many rows as the matrix: {x.shape}, {y.shape}\n"
+            f"  at:    {user_line()}"
         )
     y = y[:, None] if vector else y
     lead = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])

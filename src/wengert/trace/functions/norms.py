@@ -135,14 +135,15 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
 
 @implements(np.linalg.vecdot)
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    return np.vecdot(x1, x2, axis=axis)
+    return np.vecdot(x1, x2, axis=axis)  # type: ignore[call-overload]
 
 
 @implements(np.linalg.outer)
 def outer(x1: Any, x2: Any, /) -> Any:
     if np.ndim(x1) != 1 or np.ndim(x2) != 1:
         raise ValueError(
-            f"Input arrays must be one-dimensional, but they are {np.ndim(x1)} and {np.ndim(x2)}.\n  at:    {user_line()}"
+            f"Input arrays must be one-dimensional, but they are {np.ndim(x1)} and {np.ndim(x2)}.\n"
+            f"  at:    {user_line()}"
         )
     return np.outer(x1, x2)
 

@@ -56,8 +56,8 @@ def _symmetric(x: Any, lower: bool) -> Any:
 
 @stands_for(MODULE, "solve")
 def solve(
-    a: Any, b: Any, lower: bool = False, overwrite_a: bool = False, overwrite_b: bool = False, check_finite: bool = True,
-    assume_a: Any = None, transposed: bool = False,
+    a: Any, b: Any, lower: bool = False, overwrite_a: bool = False, overwrite_b: bool = False,
+    check_finite: bool = True, assume_a: Any = None, transposed: bool = False,
 ) -> Any:  # fmt: skip
     x, y = matrices(a, b)
     x = square(x)
@@ -96,7 +96,9 @@ def solve_triangular(
 
 
 @stands_for(MODULE, "inv")
-def inv(a: Any, overwrite_a: bool = False, check_finite: bool = True, *, assume_a: Any = None, lower: bool = False) -> Any:
+def inv(
+    a: Any, overwrite_a: bool = False, check_finite: bool = True, *, assume_a: Any = None, lower: bool = False
+) -> Any:
     if assume_a in ("pos", "her", "positive definite", "hermitian"):
         a = mirrored(square(a), lower)
     elif assume_a in ("sym", "symmetric"):
@@ -201,23 +203,23 @@ def lu(
     a: Any, permute_l: bool = False, overwrite_a: bool = False, check_finite: bool = True, p_indices: bool = False
 ) -> Any:
     x = stacked(a)
-    order, l, u = lu_primitive(x)
-    back = np.argsort(order, axis=-1)  # a = (l u)[back]
+    order, low, up = lu_primitive(x)
+    back = np.argsort(order, axis=-1)  # a = (low up)[back]
     if permute_l:
-        return permuted(l, back), u
+        return permuted(low, back), up
     if p_indices:
-        return back.astype(np.int32), l, u
+        return back.astype(np.int32), low, up
     m = x.shape[-2]
     columns = np.broadcast_to(order[..., None, :], (*order.shape, m))
     p = (columns == np.arange(m)[:, None]).astype(mat.real_dtype(x.dtype))
-    return p, l, u
+    return p, low, up
 
 
 @stands_for(MODULE, "lu_factor")
 def lu_factor(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
     x = square(a)
-    order, l, u = lu_primitive(x)
-    return mat.lower(l, -1) + u, pivots_of(order)
+    order, low, up = lu_primitive(x)
+    return mat.lower(low, -1) + up, pivots_of(order)
 
 
 @stands_for(MODULE, "lu_solve")
@@ -289,7 +291,7 @@ def eigh(
     if b is None:
         w, v = eigh_primitive(mirrored(square(a), lower), driver=driver or "evr")
     else:
-        w, v = _generalized(*matrices(a, b), lower, type)
+        w, v = _generalized(a, b, lower, type)
     if subset_by_index is not None:
         first, last = (int(i) for i in subset_by_index)
         w, v = w[..., first : last + 1], v[..., first : last + 1]
@@ -300,7 +302,7 @@ def _generalized(a: Any, b: Any, lower: bool, kind: int) -> tuple[Any, Any]:
     """a v = w b v with b = L Lᴴ is the ordinary problem for L⁻¹ a L⁻ᴴ."""
     if kind != 1:
         raise unsupported(f"eigh with type={kind}", "write the problem as a v = w b v (type=1)")
-    a, b = mirrored(square(a), lower), mirrored(square(b), lower)
+    a, b = (mirrored(square(x), lower) for x in matrices(a, b))
     low = cholesky_primitive(b)
     half = _triangular(low, a, True)
     inner = mat.adjoint(_triangular(low, mat.adjoint(half), True))
@@ -330,5 +332,3 @@ def eigvals(
     a: Any, b: Any = None, overwrite_a: bool = False, check_finite: bool = True, homogeneous_eigvals: bool = False
 ) -> Any:
     return eig(a, b, right=False, homogeneous_eigvals=homogeneous_eigvals)
-
-

@@ -31,9 +31,7 @@ for _kind in KINDS:
 
 
 @stands_for(MODULE, "expm_frechet")
-def expm_frechet(
-    A: Any, E: Any, method: Any = None, compute_expm: bool = True, check_finite: bool = True
-) -> Any:
+def expm_frechet(A: Any, E: Any, method: Any = None, compute_expm: bool = True, check_finite: bool = True) -> Any:
     a, e = matrices(A, E)
     moved = derivative(square(a), square(e), kind="expm")
     return (matrix_function(a, kind="expm"), moved) if compute_expm else moved
