@@ -196,7 +196,9 @@ def _uses_instances(function: FunctionType, names: set[str]) -> bool:
 
 
 def _has_version(value: Any) -> bool:
-    return type(value) in creation.INSTANCES or (type(value) is FunctionType and creation.replacement(value) is not None)
+    if type(value) is FunctionType:
+        return creation.replacement(value) is not None
+    return type(value) in creation.INSTANCES
 
 
 def _content(cell: CellType) -> Any:
