@@ -94,12 +94,11 @@ class Tracer(Sym):
             raise leaked(self)
         if value.builder is not self.builder and self.builder is not None and value.builder.level > self.builder.level:
             self._check_inner_write(value)
-        written: Any = None if self.base is None else self.view.write(self.base, value)  # refused if read-only
+        if self.base is not None:  # first, because a read-only view anywhere below refuses
+            self.base.assign(self.view.write(self.base, value))
+            self.seen = self.base.version
         self._become(value)
         self.version += 1
-        if self.base is not None:
-            self.base.assign(written)
-            self.seen = self.base.version
 
     def _check_inner_write(self, value: Sym) -> None:
         raise UntraceableError(
