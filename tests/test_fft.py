@@ -1,4 +1,4 @@
-"""numpy.fft: agrees with NumPy in values, both modes, second order and under vmap."""
+"""numpy.fft and scipy.fft: agree with NumPy in values, both modes, second order and under vmap."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.fft
 
 import wengert as wg
 
@@ -103,3 +104,18 @@ def test_out_and_errors() -> None:
             wg.jvp(f, (X,), (X,))
         with pytest.raises(ValueError, match=message):
             f(X)
+
+
+@pytest.mark.parametrize("name", ONE_AXIS)
+def test_scipys_transforms_of_one_axis(name: str) -> None:
+    f = getattr(scipy.fft, name)
+    x = Z if takes_complex(name) else X
+    check(lambda x: f(x, 5, axis=0, norm="ortho", workers=1), x)
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_scipys_transforms_of_several_axes(name: str) -> None:
+    f = getattr(scipy.fft, name)
+    x = CCUBE if takes_complex(name) else CUBE
+    check(lambda x: f(x), x)
+    check(lambda x: scipy.fft.fftshift(f(x, (3, 5), (2, 1))), x)

@@ -1,4 +1,4 @@
-"""numpy.fft: cut or pad to the length asked for, then transform."""
+"""numpy.fft and scipy.fft: cut or pad to the length asked for, then transform."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import numpy as np
 from ...core.source import user_line
 from ...ops import fft as ops
 from ...ops.shape import pad
-from ..dispatch import implements
+from ..creation import replace_instances, replacement
+from ..dispatch import FUNCTIONS, implements
+from ..libraries import stands_for, when_imported
 from .common import Axes, as_dtype, finish, normalize_axes, normalize_axis, traced
 
 
@@ -208,3 +210,48 @@ def fftshift(x: Any, axes: Any = None) -> Any:
 @implements(np.fft.ifftshift)
 def ifftshift(x: Any, axes: Any = None) -> Any:
     return _rolled(x, axes, True)
+
+
+# -- scipy.fft --------------------------------------------------------------------------------------------------------
+
+
+def _scipy(name: str, implementation: Any, many: bool) -> None:
+    """Enter a transform of scipy.fft; it differs from NumPy's in its options for speed, which change no result."""
+    default = (-2, -1) if name.endswith("2") else None
+
+    if many:
+
+        def several(
+            x: Any, s: Any = None, axes: Any = default, norm: Any = None, overwrite_x: bool = False,
+            workers: Any = None, *, plan: Any = None,
+        ) -> Any:  # fmt: skip
+            # SciPy takes None for all axes, and one number for one axis.
+            s, axes = ((v,) if isinstance(v, (int, np.integer)) else v for v in (s, axes))
+            return implementation(x, s, axes, norm)
+
+        stands_for("scipy.fft", name)(several)
+    else:
+
+        def one(
+            x: Any, n: Any = None, axis: int = -1, norm: Any = None, overwrite_x: bool = False, workers: Any = None,
+            *, plan: Any = None,
+        ) -> Any:  # fmt: skip
+            return implementation(x, n, axis, norm)
+
+        stands_for("scipy.fft", name)(one)
+
+
+for _name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft"):
+    _scipy(_name, FUNCTIONS[getattr(np.fft, _name)], False)
+for _name in ("fft2", "ifft2", "rfft2", "irfft2", "fftn", "ifftn", "rfftn", "irfftn"):
+    _scipy(_name, FUNCTIONS[getattr(np.fft, _name)], True)
+stands_for("scipy.fft", "fftshift")(fftshift)
+stands_for("scipy.fft", "ifftshift")(ifftshift)
+
+
+def _dispatchers(library: Any) -> None:
+    """SciPy's transforms are objects of a class of their own (``uarray``); traced code sees functions in their place."""
+    replace_instances(type(library.fft), lambda function: replacement(function) or function)
+
+
+when_imported("scipy.fft", _dispatchers)
