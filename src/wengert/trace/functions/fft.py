@@ -250,7 +250,7 @@ stands_for("scipy.fft", "ifftshift")(ifftshift)
 
 
 def _dispatchers(library: Any) -> None:
-    """SciPy's transforms are objects of a class of their own (``uarray``); traced code sees functions in their place."""
+    """SciPy's transforms are objects of a class of their own (``uarray``); traced code sees plain ones."""
     replace_instances(type(library.fft), lambda function: replacement(function) or function)
 
 
