@@ -59,7 +59,9 @@ def symbol(builder: Any, value: Any) -> Any:
 
 def derived(kind: Any, recording: Recording, make: Callable[[Graph], Graph]) -> Derived:
     """Return what a transform makes of a recording, from the cache where the structure has been seen before."""
-    return PROGRAMS.get((kind, recording.key()), lambda: Derived(make(recording.graph())))
+    key = (kind, recording.key())
+    found = PROGRAMS.peek(key)
+    return PROGRAMS.get(key, lambda: Derived(make(recording.graph()))) if found is None else found
 
 
 class Call:
@@ -143,6 +145,8 @@ class Call:
 
 def check_argnums(argnums: tuple[int, ...], count: int, name: str) -> tuple[int, ...]:
     """Return argnums counted from the front."""
+    if min(argnums, default=0) >= 0 and max(argnums, default=-1) < count:
+        return argnums
     for k in argnums:
         if not -count <= k < count:
             raise ArgumentError(

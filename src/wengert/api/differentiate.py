@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..core.aval import Aval
+from ..core.aval import Aval, aval
 from ..core.source import user_line
 from ..core.symbol import Sym
 from ..core.tree import flatten, shown, unflatten
 from ..errors import ArgumentError, NonScalarOutputError, ShapeError, explain
 from ..ops import arithmetic
 from ..run.cache import PROGRAMS
-from ..trace.record import Recording, value_aval
+from ..trace.record import LEAF, Recording, value_aval
 from ..trace.tracer import Tracer
 from ..transforms import linearize as linearizing
 from ..transforms.forward import forward
@@ -67,18 +67,22 @@ def value_and_grad(
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         call = Call(fun, args, kwargs, positions, name)
         recording = call.record()
-        check_scalar(recording, has_aux)
         n_out, n_in = len(recording.outputs), len(call.leaves)
-        active = (True,) * n_in + (False,) * len(recording.builder.constants)
-        entry = derived("gradient", recording, lambda graph: gradient(graph, constants_off(graph, active)))
+        if recording.structure is not LEAF or has_aux or recording.outputs[0].aval not in _SCALARS:
+            check_scalar(recording, has_aux)
+        entry = derived("gradient", recording, lambda graph: gradient(graph, constants_off(graph, [True] * n_in)))
         outs = entry.run([*call.leaves, *recording.constants()])
         n_all = len(outs) - n_in
         if recording.written:
             call.write_back(recording, outs[n_out:n_all])
-        value = unflatten(recording.structure, outs[:n_out])
+        value = outs[0] if recording.structure is LEAF else unflatten(recording.structure, outs[:n_out])
         return value, call.like_arguments(outs[n_all:], single)
 
     return value_and_gradient
+
+
+_SCALARS = frozenset({aval((), np.float64), aval((), np.float64, True), aval((), np.float32)})
+"""What most functions return; :func:`check_scalar` knows the rest."""
 
 
 def constants_off(graph: Any, active: Sequence[bool]) -> list[bool]:

@@ -105,6 +105,7 @@ logaddexp: Primitive = elementwise(
     (lambda x, y, out: share(x, y), lambda x, y, out: share(y, x)),
     pairs((-2, -2), (2, 2), [(800.0, 0.0), (-inf, 1.0), (-inf, -inf), (inf, 0.0), (nan, 0.0)]),
     commutes=True,
+    lower="logaddexp",
 )
 logaddexp2: Primitive = elementwise(
     "logaddexp2",

@@ -56,8 +56,12 @@ class Cache:
 
     def peek(self, key: Hashable) -> Any:
         """Return the entry for a key, or None."""
+        entries = self._entries
         with self._lock:
-            return self._entries.get(key)
+            found = entries.get(key)
+            if found is not None:
+                entries.move_to_end(key)
+            return found
 
     def clear(self) -> None:
         """Forget everything."""

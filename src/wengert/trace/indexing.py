@@ -6,6 +6,7 @@ An advanced index is a basic view followed by one gather.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -58,7 +59,6 @@ class Window:
         if self.reversed:
             value = rev(value, axes=self.reversed)
         return value if self.whole else slice_set(x, value, starts=self.starts, stops=self.stops, steps=self.steps)
-
 
     def strides(self, shape: Axes, strides: Axes) -> Axes:
         """Return how far apart in memory neighbours along each axis are."""
@@ -222,8 +222,35 @@ def _plain(item: slice) -> slice:
     return slice(*[None if b is None else b.__index__() for b in (item.start, item.stop, item.step)])
 
 
+_WHOLE: Final[dict[Axes, Window]] = {}
+
+
+def _only_arrays(items: tuple[Any, ...], shape: Axes) -> Pick | None:
+    """Return the index if it is integer arrays for the first axes and nothing else: what most advanced indices are."""
+    for item in items:
+        if type(item) is not np.ndarray or item.dtype.kind != "i":
+            return None
+    if len(items) > len(shape):
+        return None
+    window = _WHOLE.get(shape)
+    if window is None:
+        if len(_WHOLE) > 10_000:
+            _WHOLE.clear()
+        window = _WHOLE[shape] = _basic([slice(None)] * len(shape), shape)
+    axes = tuple(range(len(items)))
+    _check_bounds(items, axes, shape, shape)
+    common = items[0].shape
+    if len(items) > 1 and any(item.shape != common for item in items):
+        common = np.broadcast_shapes(*[item.shape for item in items])
+        items = tuple(_spread(item, common) for item in items)
+    return Pick(window, axes, items, None)
+
+
 def _advanced(items: tuple[Any, ...], shape: Axes) -> Pick:
     items = tuple(_as_index(i) for i in items)
+    quick = _only_arrays(items, shape)
+    if quick is not None:
+        return quick
     expanded = _expand(items, shape)
     # The place of an ellipsis that stands for no axis: it parts the indices on its two sides all the same.
     dots = next((k for k, item in enumerate(items) if item is Ellipsis), -1) if len(expanded) < len(items) else -1
@@ -240,7 +267,8 @@ def _advanced(items: tuple[Any, ...], shape: Axes) -> Pick:
         else:
             pieces.append(item)
     basic = [
-        p if p is None or isinstance(p, slice) else None if isinstance(p, _SwitchedAxis) else slice(None) for p in pieces
+        p if isinstance(p, slice) else None if p is None or isinstance(p, _SwitchedAxis) else slice(None)
+        for p in pieces
     ]
     window = _basic(basic, shape)
     axes, indices, places = [], [], []
@@ -320,7 +348,7 @@ def _check_mask(mask: Any, pieces: list[Any], shape: Axes) -> None:
         )
 
 
-def _check_bounds(indices: list[Any], axes: list[int], windowed: Axes, shape: Axes) -> None:
+def _check_bounds(indices: Sequence[Any], axes: Sequence[int], windowed: Axes, shape: Axes) -> None:
     for index, axis in zip(indices, axes, strict=True):
         if isinstance(index, Sym) or index.size == 0:
             continue

@@ -95,7 +95,9 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """Read the entry of an access that computed coordinates (items ``at``) point to; negative ones count from the end."""
+    """Read the entry of an access that computed coordinates (items ``at``) point to; negative ones count from the
+    end.
+    """
 
     access: int
     at: tuple[int, ...]

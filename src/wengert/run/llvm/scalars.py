@@ -7,6 +7,7 @@ NumPy.  Results agree with NumPy at nan, inf, signed zeros and integer overflow 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -247,6 +248,16 @@ def _extreme(op: str) -> Callable[..., Any]:
     return build
 
 
+def _logaddexp(o: Operation) -> Any:
+    """max(x, y) + log1p(exp(-|x - y|)); equal operands (both infinite, too) give x + log 2."""
+    b, (x, y) = o.builder, o.args
+    distance = fabs(o.value(0) - o.value(1))
+    tail = b.call(declare(b.module, "log1p", x.type), [b.call(declare(b.module, "exp", x.type), [(-distance).ir])])
+    equal = b.fcmp_ordered("==", x, y)
+    total = b.fadd(_extreme(">")(o), tail)
+    return b.select(equal, b.fadd(x, ir.Constant(x.type, math.log(2.0))), total)
+
+
 def _select(o: Operation) -> Any:
     return o.builder.select(*o.args)
 
@@ -297,7 +308,7 @@ _MATHLIB: Final = (
     "pow cbrt hypot erf erfc sigmoid"
 ).split()
 
-_FLOAT_ONLY: Final = frozenset([*_MATHLIB, "sqrt", "scale", "div", "reciprocal", "signbit", "copysign"])
+_FLOAT_ONLY: Final = frozenset([*_MATHLIB, "sqrt", "scale", "div", "reciprocal", "signbit", "copysign", "logaddexp"])
 
 _TABLE: Final[dict[str | None, Callable[..., Any]]] = {
     "add": _arithmetic("fadd", "add"),
@@ -323,6 +334,7 @@ _TABLE: Final[dict[str | None, Callable[..., Any]]] = {
     "ge": _comparison(">="),
     "max": _extreme(">"),
     "min": _extreme("<"),
+    "logaddexp": _logaddexp,
     "select": _select,
     "isnan": _isnan,
     "isinf": _is_inf,
