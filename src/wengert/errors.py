@@ -62,7 +62,20 @@ def located(message: str, line: str) -> str:
 
 
 class WengertError(Exception):
-    """Base class of all errors that Wengert raises on purpose."""
+    """Base class of all errors that Wengert raises on purpose.
+
+    Each subclass is also a ``TypeError``, ``ValueError`` or other built-in error, so that code which knows nothing of
+    Wengert can catch it too.
+
+    Examples
+    --------
+    >>> import numpy as np, wengert as wg
+    >>> try:
+    ...     wg.grad(np.sin)(np.zeros(3))
+    ... except wg.WengertError as error:
+    ...     print(type(error).__name__)
+    NonScalarOutputError
+    """
 
 
 class NonScalarOutputError(WengertError, TypeError):

@@ -28,8 +28,7 @@ def jacobian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, mode: st
         Which arguments to differentiate with respect to.
     mode : {"auto", "forward", "reverse"}
         Forward mode costs about one run per input entry and fills in columns, reverse mode one per output entry and
-        fills in
-        rows; "auto" takes the smaller number, reverse where they are equal only if it needs fewer.
+        fills in rows; "auto" takes the smaller number, and forward mode where they are equal.
 
     Returns
     -------
@@ -76,9 +75,7 @@ def jacobian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, mode: st
 
 
 def prefers_forward(n_in: int, n_out: int) -> bool:
-    """Say whether ``mode="auto"`` takes forward mode: a column for each input entry, not a row for each output
-    entry.
-    """
+    """Say whether ``mode="auto"`` takes forward mode: no more columns (input entries) than rows (output entries)."""
     return n_in <= n_out
 
 
@@ -146,6 +143,18 @@ def _batched(linear: Derived, split: Split, seeds: list[Any], n_results: int) ->
 def jacfwd(fun: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """Return the Jacobian function, by forward mode; see :func:`jacobian`.
 
+    Parameters
+    ----------
+    fun : callable
+        The function to differentiate.
+    argnums : int or sequence of int
+        Which positional arguments; a sequence makes the result a tuple.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of ``fun``; returns what :func:`jacobian` does.
+
     Examples
     --------
     >>> import numpy as np, wengert as wg
@@ -158,6 +167,18 @@ def jacfwd(fun: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
 
 def jacrev(fun: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """Return the Jacobian function, by reverse mode; see :func:`jacobian`.
+
+    Parameters
+    ----------
+    fun : callable
+        The function to differentiate.
+    argnums : int or sequence of int
+        Which positional arguments; a sequence makes the result a tuple.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of ``fun``; returns what :func:`jacobian` does.
 
     Examples
     --------
@@ -193,8 +214,9 @@ def hessian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callab
 
 
 def hvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    """Return the Hessian of a scalar function times a vector, forward over reverse: a few times the cost of the
-    function.
+    """Return the Hessian of a scalar function times a vector.
+
+    Forward over reverse: a few times the cost of the function, and no matrix is built.
 
     Parameters
     ----------

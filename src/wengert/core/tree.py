@@ -43,6 +43,23 @@ def paths(tree: Any) -> list[str]:
 def register_dataclass(cls: type) -> type:
     """Make a dataclass a container whose fields may hold traced values.  Usable as a decorator.
 
+    Parameters
+    ----------
+    cls : type
+        The dataclass.
+
+    Returns
+    -------
+    type
+        The same class.
+
+    Raises
+    ------
+    TypeError
+        If the class is not a dataclass.
+    ValueError
+        If it is registered already.
+
     Examples
     --------
     >>> from dataclasses import dataclass
