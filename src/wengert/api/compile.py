@@ -50,8 +50,7 @@ def jit(
     static_argnums, static_argnames
         Arguments that are not traced; they must be hashable, and each value gets a program of its own.
     donate_argnums
-        Positions of arguments whose memory results of equal shape and dtype may take over; the caller does not use them
-        afterwards.
+        Positions of arguments that the caller does not use afterwards, as in JAX.  Their memory is not taken over yet.
 
     Returns
     -------
