@@ -404,6 +404,11 @@ def stop_gradient(x: Any) -> Any:
     ----------
     x : array, number or nested container of them
 
+    Returns
+    -------
+    array, number or nested container of them
+        Equal to x; its derivative with respect to anything is zero.
+
     Examples
     --------
     >>> import wengert as wg
