@@ -251,8 +251,8 @@ MAKERS = ("index", "T", "reshape", "ravel", "diagonal", "flip", "swapaxes", "spl
           "array", "flatten", "mean")  # fmt: skip
 WRITERS = ("set", "add", "whole", "plus", "out", "fill", "add.at", "constant", "rows")
 BASIC = [
-    (slice(None),), (slice(1, None), slice(None, None, 2)), (slice(None, None, -1),), (slice(0, 1), slice(None, None, -1)),
-    (0,), (slice(None), 0), (-1, slice(1, 3)), (..., None), (slice(None, None, 2), slice(1, None)),
+    (slice(None),), (slice(1, None), slice(None, None, 2)), (slice(None, None, -1),), (0,), (slice(None), 0),
+    (slice(0, 1), slice(None, None, -1)), (-1, slice(1, 3)), (..., None), (slice(None, None, 2), slice(1, None)),
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Shape, copy and gather functions of NumPy: one row a call, checked against NumPy in every way that the harness knows."""
+"""Shape, copy and gather functions of NumPy: one row a call, checked in every way that the harness knows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy import sum as fsum
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.linalg import norm
 
 from .harness import check
 
@@ -20,7 +22,10 @@ S = RNG.normal(size=(3, 3))
 T = RNG.normal(size=(2, 3, 4))
 Z = RNG.normal(size=(2, 3)) + 1j * RNG.normal(size=(2, 3))
 F = M.astype(np.float32)
-I = np.array([[2, 0, 1, -1], [0, 0, 3, 2]])
+PLACES = np.array([[2, 0, 1, -1], [0, 0, 3, 2]])
+ROWS = np.array([[2], [0], [1]])
+TALL = V[:, None] + W[:2]
+TWO = np.array([1, 5])
 MASK = np.array([[True, False, True, False], [False, True, True, False], [True, True, False, False]])
 
 Row = tuple[str, Callable[..., Any], tuple[Any, ...]]
@@ -149,7 +154,7 @@ LINEAR: list[Row] = [
     ("diag_indices_from", lambda x: x[np.diag_indices_from(x)], (S,)),
     # -- gather
     ("take", lambda x: np.take(x, [0, 2, 2, -1]), (M,)),
-    ("take axis", lambda x: np.take(x, I, axis=2), (T,)),
+    ("take axis", lambda x: np.take(x, PLACES, axis=2), (T,)),
     ("take int", lambda x: np.take(x, 2, axis=1), (T,)),
     ("take flat int", lambda x: np.take(x, 7), (M,)),
     ("take clip", lambda x: np.take(x, [-3, 9], axis=0, mode="clip"), (M,)),
@@ -158,7 +163,7 @@ LINEAR: list[Row] = [
     ("take traced index", lambda x: np.take(np.arange(5.0), np.argsort(x)) * x, (V,)),
     ("take method", lambda x: x.take([1, 1], axis=0), (M,)),
     ("take none", lambda x: np.take(x, [], axis=0).sum() + x[0], (M,)),
-    ("take_along_axis", lambda x: np.take_along_axis(x, I[:, :2, None] % 3, 1), (T,)),
+    ("take_along_axis", lambda x: np.take_along_axis(x, PLACES[:, :2, None] % 3, 1), (T,)),
     ("take_along_axis sort", lambda x: np.take_along_axis(x, np.argsort(x, axis=0), axis=0), (M,)),
     ("take_along_axis flat", lambda x: np.take_along_axis(x, np.array([3, 3, 0]), None), (M,)),
     ("take_along_axis broadcast", lambda x: np.take_along_axis(x, np.array([[1], [2], [0]]), 1), (M,)),
@@ -191,11 +196,11 @@ LINEAR: list[Row] = [
     ("fill_diagonal", lambda x, y: _in_place(x, lambda a: np.fill_diagonal(a, y)), (M, 2.0)),
     ("fill_diagonal many", lambda x, y: _in_place(x, lambda a: np.fill_diagonal(a, y)), (S, V[:3])),
     ("fill_diagonal tall", lambda x, y: _in_place(x, lambda a: np.fill_diagonal(a, y)), (M.T, 2.0)),
-    ("fill_diagonal wrap", lambda x, y: _in_place(x, lambda a: np.fill_diagonal(a, y, wrap=True)), (V[:, None] + W[:2], 2.0)),
+    ("fill_diagonal wrap", lambda x, y: _in_place(x, lambda a: np.fill_diagonal(a, y, True)), (TALL, 2.0)),
     ("fill_diagonal 3", lambda y: _in_place(np.zeros((2, 2, 2)), lambda a: np.fill_diagonal(a, y)), (2.0,)),
-    ("put_along_axis", lambda x, y: _in_place(x, lambda a: np.put_along_axis(a, I[:, :1] % 3, y, 0)), (M, 2.0)),
-    ("put_along_axis rows", lambda x, y: _in_place(x, lambda a: np.put_along_axis(a, I[:1].T[:3], y, 1)), (M, V[:3, None])),
-    ("put_along_axis flat", lambda x, y: _in_place(x, lambda a: np.put_along_axis(a, np.array([1, 5]), y, None)), (M, V[:2])),
+    ("put_along_axis", lambda x, y: _in_place(x, lambda a: np.put_along_axis(a, ROWS[:2], y, 0)), (M, 2.0)),
+    ("put_along_axis rows", lambda x, y: _in_place(x, lambda a: np.put_along_axis(a, ROWS, y, 1)), (M, V[:3, None])),
+    ("put_along_axis flat", lambda x, y: _in_place(x, lambda a: np.put_along_axis(a, TWO, y, None)), (M, V[:2])),
     ("add.at", lambda x, y: _in_place(x, lambda a: np.add.at(a, [0, 0, 2], y)), (M, M)),
     ("add.at pair", lambda x, y: _in_place(x, lambda a: np.add.at(a, ([0, 0, 2], [1, 1, 0]), y)), (M, V[:3])),
     ("add.at slice", lambda x, y: _in_place(x, lambda a: np.add.at(a, np.s_[::2, 1:], y)), (M, 1.5)),
@@ -275,6 +280,24 @@ CURVED: list[Row] = [
     ("vectorize signature", lambda x, y: np.vectorize(np.dot, signature="(n),(n)->()")(x, y), (M, W)),
 ]  # fmt: skip
 
+LISTS: list[Row] = [
+    # NumPy does not look into lists for traced values; unmodified code works all the same.
+    ("sum", lambda x: np.sum([x[0], x[1] ** 2, 3.0]), (V,)),
+    ("max of a tuple", lambda x: np.max((x[0], x[1])) ** 2, (V,)),
+    ("mean of rows", lambda x: np.mean([x[0], x[1] * x[2]], axis=0), (M,)),
+    ("ufunc", lambda x: np.sin([x[0], [1.0, 2.0, 3.0, 4.0]]), (M,)),
+    ("ufunc of two", lambda x: np.multiply([x[0], x[1]], x[2]), (V,)),
+    ("reduce", lambda x: np.maximum.reduce([x[0], x[1], x[2]]) ** 2, (M,)),
+    ("norm", lambda x: np.linalg.norm([x[0], x[1]]), (V,)),
+    ("dot", lambda x: np.dot([x[0], x[1]], [x[1], 2.0]), (V,)),
+    ("comprehension", lambda x: np.prod([v * v for v in x]), (V,)),
+    ("appended", lambda x: _appended(x), (V,)),
+    ("imported by name", lambda x: fsum([x[0] ** 2, x[1]]) + norm((x[0], x[1])), (V,)),
+    ("arithmetic", lambda x: x[:2] * [x[1], 2.0] + [1.0, 2.0], (V,)),
+    ("fft", lambda x: np.fft.fft([x[0], x[1] ** 2, 1.0]), (V,)),
+    ("ufunc as a key", lambda x: {np.sin: np.cos}[np.sin]([x[0], x[1]]), (V,)),
+]  # fmt: skip
+
 MASKED: list[Row] = [
     # Which entries are chosen follows from the values: under vmap there is no single answer.
     ("compress traced", lambda x: np.compress(x > 0, x), (P,)),
@@ -287,7 +310,7 @@ MASKED: list[Row] = [
     ("place traced", lambda x: _in_place(x, lambda a: np.place(a, a > 0, a[0].copy())), (M,)),
     ("piecewise", lambda x: np.piecewise(x, [x < 0, x > 0.5], [lambda v: v**2, np.exp, 7.0]), (M,)),
     ("piecewise args", lambda x, y: np.piecewise(x, x < 0, [lambda v, k: k * v, lambda v, k: v / k], y), (V, 3.0)),
-    ("piecewise scalar", lambda x: np.piecewise(x, [x < 0, x >= 0], [lambda v: -v, lambda v: v**2]), (np.float64(2.0),)),
+    ("piecewise scalar", lambda x: np.piecewise(x, [x < 0, x >= 0], [np.abs, lambda v: v**2]), (np.float64(2.0),)),
     ("piecewise traced constants", lambda x, y: np.piecewise(x, [x < 0], [y, 2.0]), (V, 3.0)),
     ("unique", lambda x: np.unique(np.concatenate([x, x[:2]])), (V,)),
     ("unique axis", lambda x: np.unique(np.vstack([x, x[:1]]), axis=0), (M,)),
@@ -343,6 +366,13 @@ def _in_place(x: Any, write: Callable[[Any], Any]) -> Any:
     return y
 
 
+def _appended(x: Any) -> Any:
+    found = []
+    for k in range(3):
+        found.append(x[k] * x[k + 1])
+    return np.sum(found)
+
+
 @np.vectorize
 def vectorized(v: Any) -> Any:
     return v**2 if v > 0 else np.zeros(2)[0] + v
@@ -364,7 +394,7 @@ def rows(*tables: list[Row]) -> Any:
     return [pytest.param(f, args, id=name) for table in tables for name, f, args in table]
 
 
-@pytest.mark.parametrize(("f", "args"), rows(LINEAR, PADS, CURVED))
+@pytest.mark.parametrize(("f", "args"), rows(LINEAR, PADS, CURVED, LISTS))
 def test_derivatives(f: Callable[..., Any], args: Any) -> None:
     check(f, *args)
 

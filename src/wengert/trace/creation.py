@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
 
 from ..core.builder import Builder
 from ..core.source import user_line
-from . import promote
+from . import lists, promote
 from .context import current
 from .dispatch import FUNCTIONS
 from .tracer import Tracer, builder_of, fresh, is_traced, plain, wrap_result
@@ -161,20 +162,33 @@ _REPLACED[np.isscalar] = _isscalar
 
 
 class Namespace:
-    """NumPy, with the functions of this file in place of its own."""
+    """NumPy, or one of its modules, with the functions of this package in place of its own."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.__dict__["_module"] = module
 
     def __getattr__(self, name: str) -> Any:
-        value = getattr(np, name)
-        found = replacement(value)
-        value = value if found is None else found
+        value = seen(getattr(self._module, name), name)
         self.__dict__[name] = value
         return value
 
     def __repr__(self) -> str:
-        return "<numpy, as traced code sees it>"
+        return f"<{self._module.__name__}, as traced code sees it>"
 
 
-NAMESPACE: Final = Namespace()
+def seen(value: Any, name: str) -> Any:
+    """Return what traced code sees in place of a function, class or module of NumPy's."""
+    found = replacement(value)
+    if found is not None:
+        return found
+    if lists.takes_arrays(value, name):
+        return lists.listening(value)
+    return SPACES.get(value, value) if isinstance(value, ModuleType) else value
+
+
+SPACES: Final = {module: Namespace(module) for module in (np, np.linalg, np.fft)}
+"""NumPy's modules -> how traced code sees them."""
+NAMESPACE: Final = SPACES[np]
 NAMES: Final = {f.__name__ for f in _REPLACED} | {"import", "r_", "c_", "mgrid", "ogrid"}
 """Names by which code shows that it may make arrays."""
 

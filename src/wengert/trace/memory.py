@@ -1,6 +1,7 @@
 """Views of arrays that traced code has just made: they share memory until a traced value is written into one of them.
 
-Then the array becomes traced, and its views read and write it through the graph.  Also: whether NumPy would return a view.
+Then the array becomes traced, and its views read and write it through the graph.  Also: whether NumPy would return a
+view of a traced array or a copy.
 """
 
 from __future__ import annotations

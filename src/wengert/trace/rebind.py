@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from . import creation, libraries
+from . import creation, libraries, lists
 
 _MUTATORS: Final = frozenset(
     {
@@ -56,6 +56,8 @@ class Traits:
         self.assigns = False
         self._read(code)
         self.creates = not self.names.isdisjoint(creation.NAMES)
+        if not self.creates and _builds_lists(code):
+            self.creates = not self.names.isdisjoint(lists.NAMES)
 
     def _read(self, code: CodeType) -> None:
         self.names.update(code.co_names)
@@ -77,6 +79,21 @@ class Traits:
                 self.mutates = True  # f(x, out=y)
 
 
+def _builds_lists(code: CodeType) -> bool:
+    """Say whether code makes lists or tuples that it may hand to NumPy in place of arrays."""
+    previous = None
+    for instruction in dis.get_instructions(code):
+        op = instruction.opname
+        if op == "BUILD_LIST":
+            return True
+        # Not tuples that are an index, are returned, taken apart or hold a closure's cells.
+        if previous == "BUILD_TUPLE" and op not in _TUPLE_USES and not isinstance(instruction.argval, CodeType):
+            return True
+        previous = op
+    return any(_builds_lists(const) for const in code.co_consts if isinstance(const, CodeType))
+
+
+_TUPLE_USES: Final = frozenset({"BINARY_SUBSCR", "STORE_SUBSCR", "RETURN_VALUE", "UNPACK_SEQUENCE", "BINARY_OP"})
 _TRAITS: Final[dict[int, Traits]] = {}
 libraries.on_load(_TRAITS.clear)  # there are more names now by which code shows that it needs a copy
 
@@ -308,8 +325,11 @@ class TracedGlobals(dict[str, Any]):
 
 def translate(value: Any) -> Any:
     """Return what a copied function sees in place of a global, a closure's value or an import."""
-    if value is np:
-        return creation.NAMESPACE
+    kind = type(value)
+    if kind is ModuleType and value in creation.SPACES:
+        return creation.SPACES[value]
+    if kind is lists.Dispatcher or kind is np.ufunc:
+        return creation.seen(value, value.__name__)
     value = _uncached(value)
     kind = type(value)
     if kind in creation.INSTANCES:

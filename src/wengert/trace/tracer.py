@@ -487,6 +487,13 @@ def note(builder: Any, frame: Any) -> None:
 # -- ufuncs and functions ---------------------------------------------------------------------------------------------
 
 
+def _from_list(value: Any) -> Any:
+    """Turn a list among operands into an array."""
+    if type(value) is not list:
+        return value
+    return np_array(value) if is_traced(value) else np.asarray(plain(value))
+
+
 def call_ufunc(ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
     """Do for traced operands what ``ufunc.method(*inputs, **kwargs)`` does for arrays."""
     if method == "__call__" and not kwargs:
@@ -497,9 +504,9 @@ def call_ufunc(ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
                     if x.base is not None:
                         x.refresh()
                     if x.builder is not None:
-                        return handler(*inputs)
+                        return handler(*inputs) if list not in map(type, inputs) else handler(*map(_from_list, inputs))
                 elif type(x) is list and is_traced(x):
-                    return handler(*[np_array(v) if type(v) is list and is_traced(v) else v for v in inputs])
+                    return handler(*map(_from_list, inputs))
     return FUNCTIONS["ufunc"](ufunc, method, inputs, kwargs)
 
 

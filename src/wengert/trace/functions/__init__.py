@@ -1,4 +1,7 @@
-"""What NumPy's and SciPy's functions mean for traced arrays, a file per family.  Importing this package fills the table."""
+"""What NumPy's and SciPy's functions mean for traced arrays, a file per family.
+
+Importing this package fills the table.
+"""
 
 from . import (
     applying,

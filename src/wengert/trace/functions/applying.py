@@ -111,7 +111,7 @@ class Vectorize:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         of: Any = self.original
-        if of.pyfunc is np._NoValue:  # type: ignore[attr-defined]  # a decorator with options, about to get its function
+        if of.pyfunc is np._NoValue:  # a decorator with options, about to get its function
             of(*args)
             return self
         names = [name for name in kwargs if name not in (of.excluded or ())]

@@ -10,7 +10,7 @@ import numpy as np
 from ...core.source import user_line
 from ...errors import UntraceableError, explain
 from ...ops.index import gather_add
-from ..dispatch import implements
+from ..dispatch import FUNCTIONS, implements
 from ..tracer import is_traced, plain
 from .arrays import array
 from .common import normalize_axis, together
@@ -190,10 +190,10 @@ def unique(
 def _named(function: Any, result: Any, **how: bool) -> None:
     @implements(function)
     def unique_named(x: Any, /) -> Any:
-        return result(*np.unique(x, equal_nan=False, **how))
+        return result(*FUNCTIONS[np.unique](x, equal_nan=False, **how))
 
 
-_results = np.lib._arraysetops_impl  # type: ignore[attr-defined]
+_results = np.lib._arraysetops_impl
 _named(np.unique_all, _results.UniqueAllResult, return_index=True, return_inverse=True, return_counts=True)
 _named(np.unique_counts, _results.UniqueCountsResult, return_counts=True)
 _named(np.unique_inverse, _results.UniqueInverseResult, return_inverse=True)

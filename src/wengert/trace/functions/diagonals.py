@@ -71,16 +71,22 @@ def diagflat(v: Any, k: int = 0) -> Any:
     return np.diag(np.ravel(array(v)), k)
 
 
+def _lower(shape: Axes, k: int) -> Any:
+    """Return where a matrix lies below a diagonal; a vector counts as the rows of a square one, as in NumPy."""
+    rows, columns = shape[-2:] if len(shape) > 1 else (shape[0], shape[0])
+    return np.tri(rows, columns, k, dtype=bool)
+
+
 @implements(np.tril)
 def tril(m: Any, k: int = 0) -> Any:
     x = array(m)
-    return np.where(np.tri(*x.shape[-2:], k=k, dtype=bool), x, np.zeros(1, x.dtype))
+    return np.where(_lower(x.shape, k), x, np.zeros(1, x.dtype))
 
 
 @implements(np.triu)
 def triu(m: Any, k: int = 0) -> Any:
     x = array(m)
-    return np.where(np.tri(*x.shape[-2:], k=k - 1, dtype=bool), np.zeros(1, x.dtype), x)
+    return np.where(_lower(x.shape, k - 1), np.zeros(1, x.dtype), x)
 
 
 def _indices_of(function: Any, make: Any) -> None:

@@ -48,8 +48,8 @@ def concatenate(
     if len(rest) > 1 or len({x.ndim for x in xs}) > 1:
         shapes = ", ".join(str(x.shape) for x in xs)
         raise ValueError(
-            f"all the input array dimensions except for the concatenation axis must match exactly: {shapes}, axis {axis}\n"
-            f"  at:    {user_line()}"
+            f"all the input array dimensions except for the concatenation axis must match exactly: {shapes}, "
+            f"axis {axis}\n  at:    {user_line()}"
         )
     return finish(shape.concatenate(*xs, axis=axis), out, "np.concatenate")
 
@@ -188,7 +188,7 @@ def _piece(item: Any, ndmin: int, trans1d: int) -> Any:
     if isinstance(item, slice):
         start, step = 0 if item.start is None else item.start, 1 if item.step is None else item.step
         if isinstance(step, complex):
-            x = np.linspace(start, item.stop, int(abs(step)))
+            x: Any = np.linspace(start, item.stop, int(abs(step)))
         else:
             x = np.arange(start, item.stop, step)
         own = 1

@@ -60,7 +60,7 @@ def _copy(self: Tracer, order: str = "C") -> Any:
 
 def _flatten(self: Tracer, order: str = "C") -> Any:
     """Return a one-dimensional copy."""
-    return np.copy(np.ravel(self, order))
+    return np.copy(call_function(np.ravel, (self, order), {}))
 
 
 def _astype(self: Tracer, dtype: Any, *_: Any, copy: bool = True, **__: Any) -> Any:
@@ -106,8 +106,8 @@ Tracer.transpose = _transpose  # type: ignore[attr-defined]
 Tracer.copy = _copy  # type: ignore[attr-defined]
 Tracer.flatten = _flatten  # type: ignore[attr-defined]
 Tracer.astype = _astype  # type: ignore[attr-defined]
-Tracer.compress = _compress
-Tracer.__contains__ = _contains
+Tracer.compress = _compress  # type: ignore[attr-defined]
+Tracer.__contains__ = _contains  # type: ignore[operator]
 Tracer.fill = _fill  # type: ignore[attr-defined]
 Tracer.conj = Tracer.conjugate = _conj  # type: ignore[attr-defined]
 Tracer.tolist = _tolist  # type: ignore[attr-defined]
@@ -171,8 +171,8 @@ def _set_part(name: str) -> Any:
     return write
 
 
-Tracer.real = property(real, _set_part("real"))
-Tracer.imag = property(imag, _set_part("imag"))
+Tracer.real = property(real, _set_part("real"))  # type: ignore[attr-defined]
+Tracer.imag = property(imag, _set_part("imag"))  # type: ignore[attr-defined]
 
 # -- flat, and changing the size --------------------------------------------------------------------------------------
 
@@ -198,7 +198,9 @@ class Flat:
         if np.ndim(places) == 0:
             self.base[np.unravel_index(int(places), self.base.shape)] = value
         else:
-            np.put(self.base, places, value)  # repeats the values as often as needed, as NumPy does here
+            call_function(
+                np.put, (self.base, places, value), {}
+            )  # repeats the values as often as needed, as NumPy does here
 
 
 def _set_flat(self: Tracer, value: Any) -> None:
@@ -216,14 +218,14 @@ def _resize(self: Tracer, *new_shape: Any, refcheck: bool = True) -> None:
         self.array = np.resize(self.array, shape) if size <= old else np.pad(self.array.ravel(), (0, size - old))
         self.array, self.shared = self.array.reshape(shape), False
     else:
-        flat = np.reshape(self, -1)
-        changed = np.reshape(flat[:size] if size <= old else np.pad(flat, (0, size - old)), shape)
+        flat: Any = np.reshape(self, -1)
+        changed: Any = np.reshape(flat[:size] if size <= old else np.pad(flat, (0, size - old)), shape)
         self.builder, self.id = changed.builder, changed.id
     self.aval = aval(shape, self.aval.dtype)
     self.version += 1
 
 
-Tracer.flat = property(Flat, _set_flat)
-Tracer.resize = _resize
+Tracer.flat = property(Flat, _set_flat)  # type: ignore[attr-defined]
+Tracer.resize = _resize  # type: ignore[attr-defined]
 
 __all__ = ["imag", "operators", "real"]

@@ -46,7 +46,8 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
         for axis, (n, width) in enumerate(zip(x.shape, widths, strict=True)):
             if not n and any(width):
                 raise ValueError(
-                    f"can't extend empty axis {axis} using modes other than 'constant' or 'empty'\n  at:    {user_line()}"
+                    f"can't extend empty axis {axis} using modes other than 'constant' or 'empty'\n"
+                    f"  at:    {user_line()}"
                 )
     settings = _settings(mode, options, x.ndim)
     original = x.shape
@@ -117,7 +118,7 @@ def _around(x: Any, axis: int, width: tuple[int, int], left: Any, right: Any) ->
 
 def _filled(x: Any, axis: int, count: int, value: Any) -> Any:
     """Return ``count`` rows that are all the same value, or the same row."""
-    wanted = x.shape[:axis] + (count,) + x.shape[axis + 1 :]
+    wanted = (*x.shape[:axis], count, *x.shape[axis + 1 :])
     return np.broadcast_to(as_dtype(traced(value, x), x.dtype), wanted)
 
 

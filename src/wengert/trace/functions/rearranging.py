@@ -151,7 +151,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     if np.ndim(where) == 0:
         new = np.moveaxis(new, 0, axis)
     count = new.shape[axis] if np.size(where) == 1 else np.size(where)
-    new = stretch(new, x.shape[:axis] + (count,) + x.shape[axis + 1 :])
+    new = stretch(new, (*x.shape[:axis], count, *x.shape[axis + 1 :]))
     # NumPy says in which order the old and the new entries stand.
     single = np.size(where) == 1
     order = np.insert(np.arange(n), int(np.asarray(where).reshape(-1)[0]) if single else where, n + np.arange(count))

@@ -249,7 +249,10 @@ _filled(np.empty_like, 0)
 
 
 @implements(np.full_like)
-def full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None) -> Any:  # fmt: skip
+def full_like(
+    a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *,
+    device: Any = None,
+) -> Any:  # fmt: skip
     of = operand_aval(a)
     out = fresh(np.zeros(of.shape if shape is None else shape, of.dtype if dtype is None else dtype))
     out[...] = fill_value

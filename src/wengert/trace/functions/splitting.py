@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from typing import Any
 
@@ -27,7 +28,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
         # The first parts are one longer where the division leaves a remainder.
         each, extra = divmod(n, count)
         marks = [k * each + min(k, extra) for k in range(count + 1)]
-    return [cut(x, axis, start, stop) for start, stop in zip(marks, marks[1:], strict=False)]
+    return [cut(x, axis, start, stop) for start, stop in itertools.pairwise(marks)]
 
 
 @implements(np.split)
