@@ -54,15 +54,15 @@ def kmeans_cost(centroids, points):  # type: ignore[no-untyped-def]
 def gmm_log_posterior(parameters, x, m, gamma):  # type: ignore[no-untyped-def]
     """Log posterior of a mixture of Gaussians with a Wishart prior of m further degrees of freedom, precision gamma.
 
-    The precision matrices are ``Q.T @ Q``, Q lower triangular with diagonal exp(q) and l below it, column by column.
+    The precision matrices are ``Q.T @ Q``, Q lower triangular with diagonal exp(q) and, column by column, lower below.
     """
-    alpha, mu, q, l = parameters
+    alpha, mu, q, lower = parameters
     n, d = x.shape
     k = len(alpha)
     i, j = np.indices((d, d))
-    below = d + j * (2 * d - j - 1) // 2 + (i - j - 1)  # column j of l begins after the d - 1, d - 2, ... before it
+    below = d + j * (2 * d - j - 1) // 2 + (i - j - 1)  # column j of lower begins after the d - 1, d - 2, ... before it
     place = np.where(i == j, i, np.where(i > j, below, d + d * (d - 1) // 2))  # the last one is the zero
-    factor = np.concatenate([np.exp(q), l, np.zeros((k, 1))], axis=1)[:, place]
+    factor = np.concatenate([np.exp(q), lower, np.zeros((k, 1))], axis=1)[:, place]
 
     log_diagonal = np.sum(q, axis=1)
     scaled = x @ np.swapaxes(factor, 1, 2) - np.swapaxes(factor @ mu[:, :, None], 1, 2)

@@ -1,4 +1,6 @@
-"""The functions of the lecture, to try the commands on.
+"""The functions of the lecture.
+
+To try the commands on them::
 
     wengert explain examples/lecture.py:f --at 2 3 --manual df
     wengert explain examples/lecture.py:simple --at 1 2 0

@@ -537,8 +537,6 @@ def test_a_generator_suspended_inside_a_trace() -> None:
     assert derivative(f, 2.0) == 5
 
 
-
-
 def test_a_long_chain() -> None:
     n = 100_000
 

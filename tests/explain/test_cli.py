@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import wengert as wg
 from wengert.cli import build, main, parse, spread
 
-SOURCE = '''
+SOURCE = """
 import numpy as np
 from helper import double
 
@@ -40,7 +40,7 @@ class Model:
         return x ** 2
 
 number = 3
-'''
+"""
 
 
 @pytest.fixture

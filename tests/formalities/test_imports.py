@@ -41,8 +41,9 @@ def imports_of(tree: ast.AST, module: tuple[str, ...], is_package: bool) -> Iter
                     base = module[:above] + base
                 for alias in names:
                     yield node.lineno, (*base, alias.name), local
-            case ast.Call(func=ast.Name(id="__import__") | ast.Attribute(attr="import_module")) | ast.Call(
-                func=ast.Name(id="import_module")
+            case (
+                ast.Call(func=ast.Name(id="__import__") | ast.Attribute(attr="import_module"))
+                | ast.Call(func=ast.Name(id="import_module"))
             ):
                 match node.args:
                     case [ast.Constant(value=str(name)), *_]:

@@ -1,9 +1,9 @@
 """NumPy, as traced code sees it: a drop-in for ``import numpy as np``.
 
 Plain NumPy works in functions that Wengert transforms, and needs no other import.  This namespace is for code that
-Wengert cannot look into by itself (callbacks held in objects, functions made by ``exec``, C extensions calling back): its creation functions
-(``zeros``, ``empty``, ``array``, ``asarray``, ``arange`` ...) make arrays that traced values can be written into while a
-trace is running, and are NumPy's own otherwise.
+Wengert cannot look into by itself (callbacks held in objects, functions made by ``exec``, C extensions calling back):
+its creation functions (``zeros``, ``empty``, ``array``, ``asarray``, ``arange`` ...) make arrays that traced values can
+be written into while a trace is running, and are NumPy's own otherwise.
 
 Examples
 --------

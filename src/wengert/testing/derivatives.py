@@ -320,9 +320,7 @@ def check_edge_derivatives(record: Primitive, sample: Sample) -> None:
                 _check_edge(record, edge, graph, args, active, seed)
 
 
-def _check_edge(
-    record: Primitive, edge: Sample, graph: Graph, args: list[Any], active: list[bool], seed: int
-) -> None:
+def _check_edge(record: Primitive, edge: Sample, graph: Graph, args: list[Any], active: list[bool], seed: int) -> None:
     """Run both modes with tangents and cotangents of 1, or of 0: then nothing may come out, not even beside an inf."""
     n = len(graph.outputs)
     ts = [np.full_like(a, seed) for a, on in zip(args, active, strict=True) if on]

@@ -95,9 +95,7 @@ class Emitter:
         extra = [2 * len(view.indexed) for view in self.loop.accesses]
         kinds = [memory_type(view.dtype).as_pointer() for view in self.loop.accesses]
         counts = rank + n * rank + sum(extra) + 2
-        function = ir.Function(
-            self.module, ir.FunctionType(ir.VoidType(), [*kinds, *[INDEX] * counts]), f"{name}.body"
-        )
+        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [*kinds, *[INDEX] * counts]), f"{name}.body")
         function.linkage = "internal"
         function.attributes.add("alwaysinline")
         for argument in function.args[:n]:

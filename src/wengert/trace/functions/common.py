@@ -17,7 +17,7 @@ from ..tracer import Tracer, builder_of, is_traced
 from ..ufuncs import write_out
 
 Axes = tuple[int, ...]
-NOT_GIVEN: Any = np._NoValue  # type: ignore[attr-defined]
+NOT_GIVEN: Any = np._NoValue
 
 
 def normalize_axis(axis: Any, ndim: int) -> int:
@@ -28,12 +28,12 @@ def normalize_axis(axis: Any, ndim: int) -> int:
     numpy.exceptions.AxisError
         If there is no such axis.
     """
-    axis = operator.index(axis)
-    if not -ndim <= axis < ndim:
+    place: int = operator.index(axis)
+    if not -ndim <= place < ndim:
         raise np.exceptions.AxisError(
-            f"axis {axis} is out of bounds for array of dimension {ndim}\n  at:    {user_line()}"
+            f"axis {place} is out of bounds for array of dimension {ndim}\n  at:    {user_line()}"
         )
-    return axis % ndim
+    return place % ndim
 
 
 def normalize_axes(axis: Any, ndim: int) -> Axes:

@@ -46,9 +46,7 @@ def _no_axes(name: str, axes: Any) -> None:
         )
 
 
-_ONE_AXIS = {
-    (n, m): (("contract", ((n - 1,), (max(m - 2, 0),))), ("batch", ((), ()))) for n in (1, 2) for m in (1, 2)
-}
+_ONE_AXIS = {(n, m): (("contract", ((n - 1,), (max(m - 2, 0),))), ("batch", ((), ()))) for n in (1, 2) for m in (1, 2)}
 
 
 def _quick_matmul(x1: Any, x2: Any, n: int, m: int) -> Any:
