@@ -20,7 +20,8 @@ def test_every_public_name_of_numpy_is_there() -> None:
 
 
 def test_what_needs_no_other_version_is_numpy_s_own() -> None:
-    for name in ("sin", "sum", "float64", "pi", "dtype", "linalg", "random"):
+    assert wnp.sin == np.sin and hash(wnp.sin) == hash(np.sin)  # its operands may also be lists of traced values
+    for name in ("iinfo", "errstate", "float64", "pi", "dtype", "random"):
         own = getattr(np, name)
         if not isinstance(own, types.ModuleType):
             assert getattr(wnp, name) is own
