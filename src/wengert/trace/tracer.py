@@ -55,10 +55,8 @@ class Tracer(Sym):
 
     __array_priority__ = 1000.0
 
-    if (
-        TYPE_CHECKING
-    ):  # the operators, methods and attributes of arrays that are set further down and in functions/methods.py
-
+    if TYPE_CHECKING:
+        # The operators, methods and attributes of arrays that are set further down and in functions/methods.py.
         def __getattr__(self, name: str) -> Any: ...
 
     def __init__(self, builder: Builder, id: int, of: Any) -> None:
@@ -449,8 +447,8 @@ def np_array(value: Any) -> Any:
 
 _STAY_FLOAT = (
     "stay in NumPy: x instead of float(x), np.sin(x) instead of math.sin(x); code that needs Python numbers "
-    "gets a rule with wg.custom_jvp; an array that it is written into must be made inside the function or be an argument that is "
-    "differentiated"
+    "gets a rule with wg.custom_jvp; an array that it is written into must be made inside the function or be an "
+    "argument that is differentiated"
 )
 _STAY_ARRAY = (
     "stay in NumPy, whose functions take traced values; code that needs real arrays gets a rule with wg.custom_jvp; an "

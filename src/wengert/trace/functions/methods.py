@@ -198,9 +198,8 @@ class Flat:
         if np.ndim(places) == 0:
             self.base[np.unravel_index(int(places), self.base.shape)] = value
         else:
-            call_function(
-                np.put, (self.base, places, value), {}
-            )  # repeats the values as often as needed, as NumPy does here
+            # Repeats the values as often as needed, as NumPy does here.
+            call_function(np.put, (self.base, places, value), {})
 
 
 def _set_flat(self: Tracer, value: Any) -> None:
