@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy import sum as fsum
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
 from numpy.linalg import norm
 
 from .harness import check
@@ -298,6 +298,20 @@ LISTS: list[Row] = [
     ("ufunc as a key", lambda x: {np.sin: np.cos}[np.sin]([x[0], x[1]]), (V,)),
 ]  # fmt: skip
 
+MEMORY: list[Row] = [
+    ("fromiter", lambda x: np.fromiter((v * v for v in x), float), (V,)),
+    ("fromiter count", lambda x: np.fromiter((v * v for v in x), float, 2), (V,)),
+    ("ndenumerate", lambda x: sum(v * v * (i + 2 * j) for (i, j), v in np.ndenumerate(x)), (M,)),
+    ("ndindex", lambda x: sum(x[i] ** 2 * i[0] for i in np.ndindex(x.shape)), (V,)),
+    ("view", lambda x: _in_place(x, lambda y: y.view().fill(y[0, 0] ** 2)), (M,)),
+    ("as_strided", lambda x: as_strided(x, (3, 3), (x.strides[0], x.strides[0])) ** 2, (V,)),
+    ("as_strided matrix", lambda x: as_strided(x, (2, 3, 2), (x.strides[0], *x.strides[::-1][:1], 8)), (M,)),
+    ("flat", lambda x: x.flat[2] * x.flat[3:6], (M,)),
+    ("flat written", lambda x: _flat_written(x), (M,)),
+    ("real and imag written", lambda x: _parts_written(x), (V,)),
+    ("full", lambda x: np.full((2, 5), x), (V,)),
+]  # fmt: skip
+
 MASKED: list[Row] = [
     # Which entries are chosen follows from the values: under vmap there is no single answer.
     ("compress traced", lambda x: np.compress(x > 0, x), (P,)),
@@ -366,6 +380,22 @@ def _in_place(x: Any, write: Callable[[Any], Any]) -> Any:
     return y
 
 
+def _flat_written(x: Any) -> Any:
+    y = np.zeros((3, 4))
+    y.flat = x[0]
+    y.flat[3:6] = x[1, 0] ** 2
+    y.T.flat[1] = x[2, 2]
+    return y
+
+
+def _parts_written(x: Any) -> Any:
+    z = x + 0j
+    z.imag = x**2
+    z.real[1:] = x[0]
+    z.imag[0] *= 2
+    return z
+
+
 def _appended(x: Any) -> Any:
     found = []
     for k in range(3):
@@ -394,7 +424,7 @@ def rows(*tables: list[Row]) -> Any:
     return [pytest.param(f, args, id=name) for table in tables for name, f, args in table]
 
 
-@pytest.mark.parametrize(("f", "args"), rows(LINEAR, PADS, CURVED, LISTS))
+@pytest.mark.parametrize(("f", "args"), rows(LINEAR, PADS, CURVED, LISTS, MEMORY))
 def test_derivatives(f: Callable[..., Any], args: Any) -> None:
     check(f, *args)
 

@@ -110,7 +110,7 @@ def layout(x: Any) -> Axes:
     """Return the strides that an array would have in NumPy, were everything that is no view in C order."""
     if x.base is None:
         return row_major(x.aval.shape)
-    found: Axes = x.view.strides(x.base.aval.shape, layout(x.base))
+    found: Axes = x.window.strides(x.base.aval.shape, layout(x.base))
     return found
 
 

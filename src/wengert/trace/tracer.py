@@ -36,7 +36,7 @@ class Tracer(Sym):
     array : numpy.ndarray or None
         A fresh array (``np.zeros(3)`` in traced code) that no traced value was written to yet: computed by NumPy as
         usual.
-    base, view
+    base, window
         For a view: what it is a view of, and how its part is read and written.
     version : int
         Counts the writes; ``seen`` is the base's version that this view shows.
@@ -44,14 +44,14 @@ class Tracer(Sym):
         False for what NumPy would return as a scalar: immutable.
     """
 
-    __slots__ = ("array", "is_array", "seen", "shared", "version", "view")
+    __slots__ = ("array", "is_array", "seen", "shared", "version", "window")
 
     array: Any
     is_array: bool
     seen: int
     shared: bool
     version: int
-    view: Any
+    window: Any
 
     __array_priority__ = 1000.0
 
@@ -77,7 +77,7 @@ class Tracer(Sym):
         if self.seen != base.version:
             self.seen = base.version
             self.version += 1
-            self._become(self.view.read(base) if base.builder is not None else self.view.again(base.array))
+            self._become(self.window.read(base) if base.builder is not None else self.window.again(base.array))
 
     def _become(self, value: Any) -> None:
         if isinstance(value, Sym):
@@ -93,7 +93,7 @@ class Tracer(Sym):
         if value.builder is not self.builder and self.builder is not None and value.builder.level > self.builder.level:
             self._check_inner_write(value)
         if self.base is not None:  # first, because a read-only view anywhere below refuses
-            self.base.assign(self.view.write(self.base, value))
+            self.base.assign(self.window.write(self.base, value))
             self.seen = self.base.version
         self._become(value)
         self.version += 1
@@ -159,7 +159,7 @@ class Tracer(Sym):
         elif not self.aval.shape and not getattr(self, "is_array", False) and self.base is None:
             raise TypeError(f"a scalar does not support item assignment\n  at:    {user_line()}")
         where = parse(index, self.aval.shape)
-        if type(value) is Tracer and value.base is self and value.view is where and value.seen == self.version:
+        if type(value) is Tracer and value.base is self and value.window is where and value.seen == self.version:
             return  # x[i] += v: Python stores the view, which has been written through, into its own place
         shape = where.shape if isinstance(where, Window) else where.read(self).shape
         self.assign(where.write(self, fitted(value, shape, self)))
@@ -318,7 +318,7 @@ def fresh_view(base: Tracer, index: Any) -> Any:
     out = fresh(array)
     if array.base is not None and np.may_share_memory(array, base.array):
         strides = tuple(s // array.itemsize for s in array.strides)
-        out.base, out.view, out.seen = base, IndexView(index, base.aval.shape, strides), base.version
+        out.base, out.window, out.seen = base, IndexView(index, base.aval.shape, strides), base.version
     return out
 
 
@@ -343,7 +343,7 @@ def _link(out: Tracer, x: Tracer) -> None:
     while root.base is not None:
         root = root.base
     if out.aval.dtype == root.aval.dtype and contiguous(root.array):
-        out.base, out.view, out.seen = root, MemoryView(out.array, root.array), root.version
+        out.base, out.window, out.seen = root, MemoryView(out.array, root.array), root.version
 
 
 def as_view(out: Any, base: Tracer, view: Any) -> Any:
@@ -351,7 +351,7 @@ def as_view(out: Any, base: Tracer, view: Any) -> Any:
     if isinstance(out, Tracer):
         if out is base:  # reading the whole makes no equation, but is a new array object all the same
             out = Tracer(base.builder, base.id, base.aval)
-        out.base, out.view, out.seen = base, view, base.version
+        out.base, out.window, out.seen = base, view, base.version
     return out
 
 
