@@ -298,6 +298,47 @@ LISTS: list[Row] = [
     ("ufunc as a key", lambda x: {np.sin: np.cos}[np.sin]([x[0], x[1]]), (V,)),
 ]  # fmt: skip
 
+EDGES: list[Row] = [
+    # Empty arrays and arrays without axes.
+    *[
+        (f"{name} {part}", f, (x,))
+        for part, x in (("empty", np.empty((0, 3))), ("0-d", np.array(1.5)))
+        for name, f in (
+            ("flip", np.flip), ("roll", lambda x: np.roll(x, 1)), ("ravel", np.ravel),
+            ("reshape", lambda x: x.reshape(-1)),
+            ("transpose", np.transpose), ("squeeze", np.squeeze), ("tile", lambda x: np.tile(x, (2, 2))),
+            ("repeat", lambda x: np.repeat(x, 2)), ("resize", lambda x: np.resize(x, (2, 2))),
+            ("append", lambda x: np.append(x, x)), ("atleast_3d", np.atleast_3d), ("pad", lambda x: np.pad(x, 1)),
+            ("broadcast_to", lambda x: np.broadcast_to(x, (2, *x.shape))), ("where", lambda x: np.where(x > 0, x, 2.0)),
+            ("kron", lambda x: np.kron(x, x)), ("stack", lambda x: np.stack([x, x], -1)), ("flat", lambda x: x.flat[:]),
+            ("meshgrid", lambda x: np.meshgrid(x.ravel(), x.ravel())), ("diagflat", np.diagflat),
+            ("trim", lambda x: np.delete(x, slice(0, 0))), ("insert", lambda x: np.insert(x, 0, 1.0)),
+            ("take", lambda x: np.take(x, np.zeros(0, int))), ("block", lambda x: np.block([x, x])),
+            ("copyto", lambda x: _in_place(np.zeros(x.shape), lambda a: np.copyto(a, x))),
+            ("newaxis", lambda x: x[..., None]),
+            ("select", lambda x: np.select([x > 0], [x])), ("fill", lambda x: _in_place(x, lambda a: a.fill(2.0))),
+            ("mask", lambda x: x[np.ones(x.shape, bool)]), ("mask written", lambda x: _masked(x)),
+        )
+    ],
+    ("diag empty", np.diag, (np.empty(0),)),
+    ("diag k empty", lambda x: np.diag(x, 2), (np.empty(0),)),
+    ("array_split empty", lambda x: np.array_split(x, 3), (np.empty(2),)),
+    ("sliding_window_view whole", lambda x: sliding_window_view(x, 5), (V,)),
+]  # fmt: skip
+
+WHERE: list[Row] = [
+    # A value that is the same wherever a traced mask is true: a choice, also under vmap.
+    ("clamped", lambda x: _assigned(x, x < 0, 0.0), (M,)),
+    ("rows", lambda x: _assigned(x, x[:, 0] < 0, x[1] * 2), (M,)),
+    ("traced", lambda x: _assigned(x, x > 0.5, x[0, 0] ** 2), (M,)),
+    ("nan not taken", lambda x: _assigned(np.sqrt(x), x < 0, 0.0), (np.abs(M),)),
+    ("constant into zeros", lambda x: _assigned(np.zeros((3, 4)), x > 0, 1.0) * x, (M,)),
+    ("constant at a traced place", lambda x: _assigned(np.zeros(5), np.argmax(x), 2.0) * x, (V,)),
+    ("constants at traced places", lambda x: _assigned(np.zeros((2, 5)), (0, np.argsort(x)), np.arange(5.0)) * x, (V,)),
+    ("part of a constant", lambda x: np.arange(5.0)[np.argsort(x)] * x, (V,)),
+    ("into zeros", lambda x: _assigned(np.zeros((3, 4)), x > 0, x[0, 1]), (M,)),
+]  # fmt: skip
+
 MEMORY: list[Row] = [
     ("fromiter", lambda x: np.fromiter((v * v for v in x), float), (V,)),
     ("fromiter count", lambda x: np.fromiter((v * v for v in x), float, 2), (V,)),
@@ -359,6 +400,10 @@ COUNTS: list[Row] = [
 COUNTED: list[Row] = [
     ("bincount", lambda x: np.bincount(np.argsort(x)), (V,)),
     ("contains", lambda x: (2.0 in x) + x * 0, (M,)),
+    ("up to a traced place", lambda x: np.arange(5)[: np.argmax(x) + 1], (V,)),
+    ("written up to a traced place", lambda x: _assigned(np.zeros(5, int), np.s_[: np.argmax(x)], 3), (V,)),
+    ("unique empty", np.unique, (np.empty(0),)),
+    ("bincount empty", lambda w: np.bincount(np.zeros(0, int), w, 3), (np.empty(0),)),
     ("unique index", lambda x: np.unique(np.append(x, x[0]), return_index=True)[1], (V,)),
     ("unique inverse", lambda x: np.unique(np.append(x, x[0]), return_inverse=True)[1], (V,)),
     ("unique counts", lambda x: np.unique(np.append(x, x[0]), return_counts=True)[1], (V,)),
@@ -378,6 +423,19 @@ def _in_place(x: Any, write: Callable[[Any], Any]) -> Any:
     y = np.array(x)
     assert write(y) is None
     return y
+
+
+def _assigned(y: Any, mask: Any, value: Any) -> Any:
+    y = np.array(y)
+    y[mask] = value
+    return y
+
+
+def _masked(x: Any) -> Any:
+    y = np.array(x)
+    y[np.ones(x.shape, bool)] = 3.0
+    y[y < 0] = 0.0
+    return y * x
 
 
 def _flat_written(x: Any) -> Any:
@@ -424,7 +482,7 @@ def rows(*tables: list[Row]) -> Any:
     return [pytest.param(f, args, id=name) for table in tables for name, f, args in table]
 
 
-@pytest.mark.parametrize(("f", "args"), rows(LINEAR, PADS, CURVED, LISTS, MEMORY))
+@pytest.mark.parametrize(("f", "args"), rows(LINEAR, PADS, CURVED, LISTS, MEMORY, EDGES, WHERE))
 def test_derivatives(f: Callable[..., Any], args: Any) -> None:
     check(f, *args)
 

@@ -115,6 +115,8 @@ def parse(index: Any, shape: Axes) -> Window | Pick:
     try:
         key = (shape, *[i if type(i) is int else _basic_key(i) for i in items])
     except _AdvancedIndexError:
+        key = None
+    if key is None:
         return _advanced(items, shape)
     found = _WINDOWS.get(key)
     if found is None:
@@ -314,7 +316,7 @@ def _as_index(item: Any) -> Any:
         if item.builder is None:
             return np.asarray(item)
         if item.aval.dtype == np.bool_:
-            return item.concrete_mask()  # type: ignore[attr-defined]
+            return np.asarray(item.concrete_mask())  # type: ignore[attr-defined]
         if item.aval.dtype.kind in "iu":
             return item
         raise UntraceableError(

@@ -152,17 +152,33 @@ class Tracer(Sym):
         if self.builder is not None:
             note(self.builder, _getframe(1))
         if self.builder is None:
-            if not is_traced(value):
+            if not is_traced(value) and not is_traced(index):
                 self.writable()[plain(index)] = plain(value)
                 return
-            lift_fresh(self, value)
+            lift_fresh(self, [value, index])
         elif not self.aval.shape and not getattr(self, "is_array", False) and self.base is None:
             raise TypeError(f"a scalar does not support item assignment\n  at:    {user_line()}")
+        if type(index) is Tracer and index.aval.dtype == np.bool_ and self._write_masked(index, value):
+            return
         where = parse(index, self.aval.shape)
         if type(value) is Tracer and value.base is self and value.window is where and value.seen == self.version:
             return  # x[i] += v: Python stores the view, which has been written through, into its own place
         shape = where.shape if isinstance(where, Window) else where.read(self).shape
         self.assign(where.write(self, fitted(value, shape, self)))
+
+    def _write_masked(self, mask: Tracer, value: Any) -> bool:
+        """Do ``x[mask] = value`` as a choice between value and x, if value is the same wherever the mask is true.
+
+        Then nobody needs to know the mask: the recording holds for other masks, too.
+        """
+        shape, n = self.aval.shape, mask.aval.ndim
+        mask.refresh()
+        if mask.builder is None or shape[:n] != mask.aval.shape or np.ndim(value) > len(shape) - n:
+            return False
+        chosen = np.reshape(mask, mask.aval.shape + (1,) * (len(shape) - n))
+        written: Any = np.where(chosen, fitted(value, shape[n:], self), self)
+        self.assign(written)
+        return True
 
     def __iter__(self) -> Iterator[Any]:
         if not self.aval.shape:
@@ -401,6 +417,8 @@ def builder_of(value: Any) -> Any:
             b = builder_of(v)
             if b is not None and (found is None or b.level > found.level):
                 found = b
+    elif type(value) is slice:
+        return builder_of((value.start, value.stop, value.step))
     return found
 
 

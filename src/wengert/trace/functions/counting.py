@@ -37,6 +37,8 @@ def bincount(x: Any, /, weights: Any = None, minlength: Any = 0) -> Any:
         count = max(count, int(np.max(places)) + 1)
     if weights is None:
         return _added(places, np.ones(places.shape, np.intp), count, np.intp)
+    if not places.size:
+        return np.zeros(count, np.intp)  # NumPy's dtype here, whatever the weights' is
     amounts = array(weights)
     if amounts.shape != places.shape:
         raise ValueError(f"The weights and list don't have the same length.\n  at:    {user_line()}")
