@@ -65,8 +65,10 @@ def aval(shape: Shape, dtype: Any, weak: bool = False) -> Aval:
     >>> aval((), "f8") is aval((), np.float64)
     True
     """
-    dtype = np.dtype(dtype)
     found = _INTERNED.get((shape, dtype, weak))
+    if found is None:
+        dtype = np.dtype(dtype)
+        found = _INTERNED.get((shape, dtype, weak))
     if found is None:
         found = object.__new__(Aval)
         found.shape = tuple(int(n) for n in shape)

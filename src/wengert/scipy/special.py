@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as _np
 from scipy import special as _special
 
 from ..trace import libraries as _libraries
@@ -24,7 +25,8 @@ from ..trace.rebind import translate as _translate
 
 def __getattr__(name: str) -> Any:
     _libraries.load()
-    return _translate(getattr(_special, name))
+    value = getattr(_special, name)
+    return value if isinstance(value, _np.ufunc) else _translate(value)
 
 
 def __dir__() -> list[str]:

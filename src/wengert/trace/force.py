@@ -62,7 +62,7 @@ class Values:
 
     def __init__(self, known: dict[int, Any], guarded: bool) -> None:
         self.known = known
-        self.inputs = dict(known)
+        self.inputs = dict(known) if guarded else known
         self.guarded = guarded
         self.makers: dict[int, tuple[int, tuple[int, ...], Any]] = {}
         self._scanned = 0

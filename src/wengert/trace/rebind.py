@@ -414,7 +414,7 @@ def rebound(function: Callable[..., Any]) -> tuple[Callable[..., Any], bool]:
         creates, mutates = survey(function)
         if not creates:
             return function, mutates
-        return _giving_back(copy_function(function)), mutates
+        return _ready_copy(function), mutates
     if isinstance(function, MethodType) and isinstance(function.__func__, FunctionType):
         inner, mutates = rebound(function.__func__)
         owner = function.__self__
@@ -429,6 +429,29 @@ def rebound(function: Callable[..., Any]) -> tuple[Callable[..., Any], bool]:
         inner, _ = rebound(call)
         return functools.partial(inner, shadow(function)), True
     return function, True
+
+
+_READY: Final[dict[int, tuple[FunctionType, FunctionType]]] = {}
+libraries.on_load(_READY.clear)
+
+
+def _ready_copy(function: FunctionType) -> Callable[..., Any]:
+    """Return a copy to run; the same one again for a plain function, which keeps nothing between calls."""
+    if function.__closure__ or function.__dict__ or traits(function.__code__).assigns:
+        return _giving_back(copy_function(function))
+    known = _READY.get(id(function))
+    if known is not None:
+        original, copy = known
+        same_defaults = (
+            copy.__defaults__ is function.__defaults__ and copy.__kwdefaults__ is function.__kwdefaults__
+        )
+        if original is function and copy.__code__ is function.__code__ and same_defaults:
+            return copy
+    if len(_READY) > 1_000:
+        _READY.clear()
+    copy = copy_function(function)
+    _READY[id(function)] = (function, copy)
+    return copy
 
 
 def _giving_back(copy: FunctionType) -> Callable[..., Any]:
