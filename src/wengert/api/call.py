@@ -36,17 +36,19 @@ class Derived:
 
     def run(self, args: Sequence[Any]) -> list[Any]:
         """Run the graph on concrete values; record it where one of them is a value of an outer trace."""
-        builder = None
         for arg in args:
-            if isinstance(arg, Sym) and (builder is None or arg.builder.level > builder.level):
-                builder = arg.builder
-        if builder is not None:
-            return inline(self.graph, builder, [symbol(builder, arg) for arg in args])
+            if isinstance(arg, Sym):
+                return self._record(args)
         program = self._program
         if program is None:
             program = self._program = Tiered(self.graph)
         outs = program(args)
         return outs if current() is None else [wrap_result(out) for out in outs]
+
+    def _record(self, args: Sequence[Any]) -> list[Any]:
+        """Record the graph in the innermost trace that one of the arguments belongs to."""
+        builder = max((arg.builder for arg in args if isinstance(arg, Sym)), key=lambda b: b.level)
+        return inline(self.graph, builder, [symbol(builder, arg) for arg in args])
 
 
 def symbol(builder: Any, value: Any) -> Any:

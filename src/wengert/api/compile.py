@@ -56,8 +56,8 @@ def jit(
     -------
     callable
         Same arguments and results.  Python's side effects (prints, changes of globals, random numbers) happen only
-        while
-        recording.  Branches on values (``if x > 0``) are guarded: a call that branches otherwise is recorded anew.
+        while recording.  Branches on values (``if x > 0``) are guarded: a call that branches otherwise is recorded
+        anew.
 
     Raises
     ------

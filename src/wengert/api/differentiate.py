@@ -41,9 +41,8 @@ def value_and_grad(
     Returns
     -------
     callable
-        Same arguments as ``fun``; returns ``(result, gradient)``, or ``((result, aux), gradient)``.  The gradient has
-        the
-        structure, shapes and dtypes of the arguments chosen; a tuple if ``argnums`` is a sequence.
+        Same arguments as ``fun``; returns ``(result, gradient)``, or ``((result, aux), gradient)``.  The gradient
+        has the structure, shapes and dtypes of the arguments chosen; a tuple if ``argnums`` is a sequence.
 
     Raises
     ------

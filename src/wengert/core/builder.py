@@ -23,16 +23,15 @@ class Builder:
     """A graph under construction.
 
     An operation appends an entry to ``code`` and runs nothing.  The list of entries, with the avals of the inputs,
-    *is* the
-    structure of the program: two recordings with equal lists are the same program with other numbers in it, and
+    *is* the structure of the program: two recordings with equal lists are the same program with other numbers in
+    it, and
     :meth:`key` is therefore what compiled programs are kept under.
 
     Parameters
     ----------
     level : int
-        Nesting depth of the trace.  Where symbols of several builders meet, the innermost (highest) records, and the
-        others'
-        become explicit inputs of it: nested derivatives cannot be confused.
+        Nesting depth of the trace.  Where symbols of several builders meet, the innermost (highest) records, and
+        the others' become explicit inputs of it: nested derivatives cannot be confused.
     wrap : type
         What to hand out for a value: :class:`Sym` in transforms, the NumPy-like tracer when user code runs.
     reuse : bool

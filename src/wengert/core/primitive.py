@@ -94,8 +94,7 @@ class Primitive:
         True where the first two operands can be exchanged.
     elementwise : bool
         True where operands and output have one shape and entry i of the output reads entries i only; NumPy's own
-        broadcasting
-        may then stand in for explicit broadcasts when it runs.
+        broadcasting may then stand in for explicit broadcasts when it runs.
     split : callable(primals, tangents, outputs, **params) -> a pair (e, s) for each output, optional
         For decompositions: directions in which repeated eigenvalues part, and the part of the tangent that then grows
         without bound; see ``transforms.forward``.

@@ -1,8 +1,7 @@
 """The user's own line: who called, outside of this package, of NumPy and of SciPy.
 
-Recording stores only a code object and an instruction offset, which is cheap; the file name, line number and text are
-looked up
-when somebody asks to see them.
+Recording stores only a code object and an instruction offset, which is cheap; the file name, line number and text
+are looked up when somebody asks to see them.
 """
 
 from __future__ import annotations

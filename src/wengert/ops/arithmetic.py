@@ -155,8 +155,7 @@ scale: Primitive = elementwise(
     lower="scale",
 )
 # ``stage`` is the optimistic version: plain multiplication.  The interpreter checks its results for nan and, where
-# there is one,
-# runs the exact version.
+# there is one, runs the exact version.
 
 
 div: Primitive = elementwise(

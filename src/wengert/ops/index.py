@@ -192,8 +192,7 @@ def _zeros(like: Any, v: Any) -> Any:
 
 # -- gather -----------------------------------------------------------------------------------------------------------
 # ``axes`` names the axes of x that are indexed, one integer array for each; all index arrays have one shape.  The
-# indexed axes
-# come first in the output, then the others in order.
+# indexed axes come first in the output, then the others in order.
 
 
 def _where(indices: Sequence[Any], axes: Axes, ndim: int) -> tuple[Any, ...]:

@@ -1,10 +1,8 @@
 """The interpreter: any graph, run with NumPy, equation by equation.
 
 It is the reference for compiled code and the first tier of execution.  A graph is prepared once (:class:`Program`):
-broadcasts
-that NumPy does by itself disappear, constants are computed, operations are specialised to their shapes, buffers that
-are dead are
-overwritten; running it is then a loop over a list.
+broadcasts that NumPy does by itself disappear, constants are computed, operations are specialised to their shapes,
+buffers that are dead are overwritten; running it is then a loop over a list.
 """
 
 from __future__ import annotations

@@ -39,8 +39,7 @@ class Tiered:
     """A graph that is interpreted at first and compiled once that pays.
 
     Small graphs are compiled when they are run for the second time.  Large ones (long unrolled loops) wait until
-    interpreting has
-    taken about as long as compiling would.
+    interpreting has taken about as long as compiling would.
 
     Parameters
     ----------

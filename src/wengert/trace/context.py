@@ -1,10 +1,8 @@
 """What is being traced now, in this thread.
 
-Only creation functions (``np.zeros`` has no traced argument to tell it) and nesting levels need to know.  It lives in
-a context
-variable and is put back in a ``finally``: an exception in a user's function leaves nothing behind, and threads and
-generators
-do not see each other.
+Only creation functions (``np.zeros`` has no traced argument to tell it) and nesting levels need to know.  It lives
+in a context variable and is put back in a ``finally``: an exception in a user's function leaves nothing behind, and
+threads and generators do not see each other.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Python asks for the value of a traced value: ``if x > 0``, ``range(n)``, ``x[mask]``.
 
 The equations recorded so far that the value depends on are run at once, and what Python saw is noted as a guard: a
-call in
-which it comes out otherwise is another program.
+call in which it comes out otherwise is another program.
 """
 
 from __future__ import annotations
@@ -132,9 +131,8 @@ def _run(known: dict[int, Any], outs: tuple[int, ...], entry: Any) -> None:
 def observe(symbol: Sym, kind: str, read: Callable[[Any], Any]) -> Any:
     """Return what Python sees of a value, and note it as a guard.
 
-    Where the recording is kept for other values (under ``jit``), the guard is also noted in the outer traces that the
-    value depends
-    on, because only the outermost one is there when the program runs again.
+    Where the recording is kept for other values (under ``jit``), the guard is also noted in the outer traces that
+    the value depends on, because only the outermost one is there when the program runs again.
     """
     seen = read(value(symbol))
     symbol.builder.guard(kind, symbol.id, seen)

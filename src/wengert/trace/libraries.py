@@ -1,10 +1,9 @@
 """SciPy, as traced code sees it.
 
-NumPy's functions ask their arguments what to do; SciPy's Python functions do not, so traced code gets other versions
-of them, as it
-does of ``np.zeros``.  Importing SciPy's modules takes longer than importing Wengert.  What they mean is therefore
-entered here by name, and
-takes effect once the program has imported the module: before that, nobody can have called its functions.
+NumPy's functions ask their arguments what to do; SciPy's Python functions do not, so traced code gets other
+versions of them, as it does of ``np.zeros``.  Importing SciPy's modules takes longer than importing Wengert.  What
+they mean is therefore entered here by name, and takes effect once the program has imported the module: before that,
+nobody can have called its functions.
 """
 
 from __future__ import annotations
@@ -31,6 +30,9 @@ _WAITING: Final[dict[str, list[Callable[[Any], None]]]] = {}
 _REACTIONS: Final[list[Callable[[], None]]] = []
 
 
+_LOOKED_AT: Final[list[tuple[int, int]]] = [(-1, -1)]
+
+
 def when_imported(module: str, enter: Callable[[Any], None]) -> None:
     """Call ``enter(module)`` once the program has imported the module."""
     MODULES.add(module)
@@ -44,7 +46,13 @@ def on_load(react: Callable[[], None]) -> None:
 
 def load() -> bool:
     """Enter what belongs to modules that have been imported by now; say whether there were any."""
+    count = (len(sys.modules), len(_WAITING))
+    if count == _LOOKED_AT[0]:  # nothing was imported or entered since the last look
+        return False
     ready = [name for name in _WAITING if name in sys.modules and not _importing(sys.modules[name])]
+    waiting = any(name in sys.modules and name not in ready for name in _WAITING)  # in the middle of its import
+    if not waiting:
+        _LOOKED_AT[0] = (count[0], len(_WAITING) - len(ready))
     for name in ready:
         for enter in _WAITING.pop(name, ()):
             enter(sys.modules[name])

@@ -75,12 +75,10 @@ def _push_split(
     """Push through an equation that reads something computed from repeated eigenvalues or singular values.
 
     Such a decomposition is taken as the limit, for h -> 0, of one whose repeated values are h apart.  ``splits``
-    holds, for
-    values that depend on it, the pair (e, s): the value is x + h e, and its tangent s / h + t.  An equation with the
-    derivative
-    J(x) makes of this the value f(x) + h J e, and the tangent J s / h + (J t + (dJ/dx e) s).  Where the result does
-    not depend
-    on the choice of a basis, J s comes out as zero and the rest is the derivative.
+    holds, for values that depend on it, the pair (e, s): the value is x + h e, and its tangent s / h + t.  An
+    equation with the derivative J(x) makes of this the value f(x) + h J e, and the tangent J s / h + (J t + (dJ/dx
+    e) s).  Where the result does not depend on the choice of a basis, J s comes out as zero and the rest is the
+    derivative.
     """
     inputs = tuple(dict.fromkeys(equation.inputs))
     one = Graph(graph.avals, inputs, (equation,), equation.outputs)

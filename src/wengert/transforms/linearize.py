@@ -35,9 +35,8 @@ class Linearized:
 def linearize(graph: Graph, active: Sequence[bool], reuse: bool = True) -> Linearized:
     """Split a graph into primal and linear part.
 
-    The pushforward is recorded in one graph first; an equation that depends on a tangent belongs to the linear part,
-    all others
-    to the primal part, and the values that cross over are the residuals.
+    The pushforward is recorded in one graph first; an equation that depends on a tangent belongs to the linear
+    part, all others to the primal part, and the values that cross over are the residuals.
 
     Parameters
     ----------

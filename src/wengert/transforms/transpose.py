@@ -1,9 +1,8 @@
 """Transpose: turn a linear graph around.
 
 The duality of the forward and the backward pass is this file.  Where the linear program copies a value, the
-transposed program
-adds the copies' cotangents; where it sums, it copies; where it reads a part, it adds to a part; where it multiplies
-by a matrix, it multiplies by the transposed one.
+transposed program adds the copies' cotangents; where it sums, it copies; where it reads a part, it adds to a part;
+where it multiplies by a matrix, it multiplies by the transposed one.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ def emit_product(module: ir.Module, name: str, dtype: Any) -> None:
     """Write the kernel that loops over a batch of products.
 
     Description: batch size, then base, offset in bytes and batch stride in bytes of x, y and out, then m, n, k, the
-    leading dimensions of
-    y, x and out, whether y and x are transposed (as characters), beta (0 or 1), and the address of gemm.
+    leading dimensions of y, x and out, whether y and x are transposed (as characters), beta (0 or 1), and the
+    address of gemm.
     """
     kind = memory_type(dtype)
     function = ir.Function(module, KERNEL, name)

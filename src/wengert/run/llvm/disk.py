@@ -1,10 +1,9 @@
 """Object code kept on disk, so that a second process starts warm.
 
 An entry's name is a digest of everything its code depends on: the kernel's structure, the CPU, LLVM's version and
-this package's own
-sources.  Entries are written to a temporary file and renamed, so that no process ever sees half of one; each begins
-with
-a digest of its content, and whatever does not match (cut short, overwritten, foreign) is ignored and made anew.
+this package's own sources.  Entries are written to a temporary file and renamed, so that no process ever sees half
+of one; each begins with a digest of its content, and whatever does not match (cut short, overwritten, foreign) is
+ignored and made anew.
 
 The directory is ``$WENGERT_CACHE_DIR``, or the user's cache directory.  ``WENGERT_CACHE_DIR=off`` switches the cache
 off.

@@ -1,15 +1,13 @@
 """Loop nests as LLVM IR.
 
 A kernel is generic in sizes: it takes the addresses of the buffers, and a description with the sizes, offsets and
-strides.  Only what changes the code
-is part of its structure: the scalar operations, dtypes, the depth of the nest, and for each access whether
-the innermost stride is 0, 1 or something else.
+strides.  Only what changes the code is part of its structure: the scalar operations, dtypes, the depth of the nest,
+and for each access whether the innermost stride is 0, 1 or something else.
 
     void kernel(i8** bases, i64* description, i64 from, i64 to)
 
 ``from`` and ``to`` bound the outermost loop, so that threads can share it.  The description holds the sizes of the
-loops, then for each access
-the number of its base, its offset in bytes, and its strides in entries.
+loops, then for each access the number of its base, its offset in bytes, and its strides in entries.
 """
 
 from __future__ import annotations

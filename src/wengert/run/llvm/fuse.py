@@ -1,10 +1,9 @@
 """Fusion: equations become a short list of loop nests, matrix products and interpreted steps.
 
 Equations are taken in order.  An elementwise equation or a reduction joins the last loop over the same iteration
-space that runs late
-enough for its operands; what it computes stays in a register unless somebody outside of that loop reads it.
-Operations that only
-move values become strides.  What has no native form is computed by the interpreter between native steps.
+space that runs late enough for its operands; what it computes stays in a register unless somebody outside of that
+loop reads it. Operations that only move values become strides.  What has no native form is computed by the
+interpreter between native steps.
 """
 
 from __future__ import annotations

@@ -84,8 +84,8 @@ def runner() -> tuple[Library, Any]:
     """Return the function that runs a list of kernels: ``run(count, functions, descriptions, table, bases)``.
 
     The table holds first the base addresses, then as many addresses of array objects (0 for none), from which it
-    fetches the data's
-    addresses before it starts.  It is called through ctypes, which releases the interpreter's lock.
+    fetches the data's addresses before it starts.  It is called through ctypes, which releases the interpreter's
+    lock.
     """
     probe = np.zeros(1)
     if ctypes.c_int64.from_address(id(probe) + _DATA).value != probe.ctypes.data:

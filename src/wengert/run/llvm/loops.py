@@ -24,8 +24,7 @@ class Buffer:
     dtype : numpy.dtype
     kind : str
         ``"arena"``, ``"input"``, ``"output"``, ``"scalar"`` (an input or output kept in the arena's head) or
-        ``"python"`` (made
-        by an interpreted step).
+        ``"python"`` (made by an interpreted step).
     number : int
         Place among the arrays handed in, or -1.
     """

@@ -22,8 +22,7 @@ class Frame:
     """Memory for one call at a time: the arena, the table of base addresses, and the arrays behind them.
 
     ``objects`` holds the addresses of array *objects*; the native runner reads from them where their data is, which
-    Python can only
-    find out slowly.
+    Python can only find out slowly.
     """
 
     __slots__ = ("address", "arena", "heads", "held", "objects", "table")
@@ -106,6 +105,7 @@ class NativeProgram:
                     if buffer not in self._bases:
                         self._bases[buffer] = (number, 0)
                         number += 1
+        self._results = [(k, offset) for k, (base, _, offset) in enumerate(self._outputs) if base < 0]
         self._status = -1
         if fused.status is not None:
             self._bases[fused.status] = (0, head)
@@ -199,11 +199,12 @@ class NativeProgram:
             if self._interprets:
                 frame.held[number] = x
         outs: list[Any] = []
+        empty = np.empty
         for number, of, _ in self._outputs:
             if number < 0:
                 outs.append(None)
             else:
-                out = np.empty(of.shape, of.dtype)
+                out = empty(of.shape, of.dtype)
                 objects[number] = id(out)
                 if self._interprets:
                     frame.held[number] = out
@@ -221,9 +222,8 @@ class NativeProgram:
                 self._release(frame)
         if self._status >= 0 and heads["status"][0]:
             raise IndexError("an index array points outside of the array that it indexes")
-        for k, (number, _, offset) in enumerate(self._outputs):
-            if number < 0:
-                outs[k] = heads[-1 - offset][0]
+        for k, offset in self._results:
+            outs[k] = heads[-1 - offset][0]
         return outs
 
     def _release(self, frame: Frame) -> None:
