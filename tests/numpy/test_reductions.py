@@ -21,6 +21,7 @@ CALLS: list[tuple[str, Callable[..., Any], tuple[Any, ...]]] = [
     ("sum complex", lambda x: np.sum(x, axis=0), (Z,)),
     ("prod complex", lambda x: np.prod(x, axis=0), (Z,)),
     ("var complex", lambda x: np.var(x, axis=0), (Z,)),
+    ("var complex, entry equal to the mean", lambda x: np.var(x, axis=1), (np.array([[1 + 2j, 0, -1 - 2j]]),)),
     ("std complex", lambda x: np.std(x), (Z,)),
     ("max initial", lambda x: np.max(x, axis=1, initial=0.2), (X,)),
     ("min where", lambda x: np.min(x, axis=0, where=MASK, initial=9.0), (X,)),

@@ -205,20 +205,36 @@ tanh: Primitive = elementwise(
     _with_complex(grid(-2, 2, edges=[*_EDGES, 400.0, -400.0])),
     lower="tanh",
 )
+
+
+def _arcsinh_slope(x: Any, out: Any) -> Any:
+    """1 / sqrt(1 + x ** 2), without overflow; for complex x in factors whose branch cuts are those of arcsinh."""
+    if x.dtype.kind != "c":
+        return reciprocal(hypot(x, full_like(x, 1)))
+    return reciprocal(sqrt(1 + x * 1j) * sqrt(1 - x * 1j))
+
+
+def _arccosh_slope(x: Any, out: Any) -> Any:
+    """1 / sqrt(x ** 2 - 1); one root of the product would have the wrong sign in the left half of the plane."""
+    if x.dtype.kind != "c":
+        return reciprocal(sqrt((x - 1) * (x + 1)))
+    return reciprocal(sqrt(x - 1) * sqrt(x + 1))
+
+
 arcsinh: Primitive = elementwise(
     "arcsinh",
     "the inverse hyperbolic sine",
     np.arcsinh,
-    (lambda x, out: reciprocal(hypot(x, full_like(x, 1))),),
-    grid(-3, 3, edges=_EDGES),
+    (_arcsinh_slope,),
+    _with_complex(grid(-3, 3, edges=_EDGES)),
     lower="asinh",
 )
 arccosh: Primitive = elementwise(
     "arccosh",
     "the inverse hyperbolic cosine",
     np.arccosh,
-    (lambda x, out: reciprocal(sqrt((x - 1) * (x + 1))),),
-    grid(1.2, 4, edges=_EDGES),
+    (_arccosh_slope,),
+    _with_complex(grid(1.2, 4, edges=_EDGES)),
     lower="acosh",
 )
 arctanh: Primitive = elementwise(

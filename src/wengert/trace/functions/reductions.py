@@ -210,7 +210,9 @@ def var(
     axes = normalize_axes(axis, x.ndim)
     center = mean if given(mean) else np.mean(x, axis=axes, keepdims=True, where=where)
     deviation = x - center
-    squares = np.abs(deviation) ** 2 if x.aval.dtype.kind == "c" else deviation * deviation
+    # Not abs(deviation) ** 2: the absolute value has no derivative where an entry equals the mean, its square has.
+    parts = (deviation.real, deviation.imag) if x.aval.dtype.kind == "c" else (deviation,)
+    squares = sum(part * part for part in parts)
     total = np.sum(squares, axis=axes, keepdims=keepdims, where=where)
     count = np.maximum(_count(x, axes, where, keepdims) - np.asarray(ddof), 0)
     return finish(total / count.astype(squares.dtype), out, "np.var")
