@@ -495,7 +495,9 @@ def test_complex_gradients_are_those_of_the_two_parts() -> None:
 
 @pytest.mark.parametrize("f", [np.arcsin, np.arccos, np.arctan, np.arcsinh, np.arccosh, np.arctanh])
 def test_inverse_functions_in_every_quadrant(f: Any) -> None:
-    wg.check_grads(lambda z: f(z), (np.array([0.4 + 3j, -0.4 + 3j, -0.4 - 3j, 0.4 - 3j, -2 + 0.5j, -2 - 0.5j, 2 - 0.5j]),))
+    wg.check_grads(
+        lambda z: f(z), (np.array([0.4 + 3j, -0.4 + 3j, -0.4 - 3j, 0.4 - 3j, -2 + 0.5j, -2 - 0.5j, 2 - 0.5j]),)
+    )
 
 
 def test_holomorphic_functions() -> None:
