@@ -67,3 +67,11 @@ def test_operands_that_are_not_contiguous(record: Primitive, sample: Sample) -> 
     args = [spread(a) for a in sample.args]
     for a, b in zip(NativeProgram(graph)(args), Program(graph)(args), strict=True):
         assert_close(a, b)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64", "complex128"])
+def test_an_exact_zero_wins_in_compiled_products_of_every_dtype(dtype: str) -> None:
+    coefficient, tangent = np.array([np.inf, np.nan, 0, 2], dtype), np.array([0, 0, np.inf, 3], dtype)
+    graph = one_equation(PRIMITIVES["scale"], Sample((coefficient, tangent)))
+    (found,) = NativeProgram(graph)([coefficient, tangent])
+    np.testing.assert_array_equal(found, np.array([0, 0, 0, 6], dtype))

@@ -348,7 +348,8 @@ class Fused:
         avals = self.graph.avals
         params = dict(equation.params)
         inputs = [self._view(i) for i in equation.inputs]
-        if record.stage is not None:
+        # The staged product of ``scale`` is for the interpreter, which runs again where it gave nan; here nobody does.
+        if record.stage is not None and record.name != "scale":
             run = record.stage(*[avals[i] for i in equation.inputs], **params)
         else:
             run = partial(record.evaluate, **params) if params else record.evaluate
