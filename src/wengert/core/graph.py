@@ -125,20 +125,6 @@ class Graph:
         return verify(serialize.from_dict(json.loads(text), Graph, Equation))
 
 
-def last_uses(graph: Graph) -> list[int]:
-    """Return for each value the index of the last equation that reads it.
-
-    A value that is returned gets ``len(equations)``; one that nobody reads gets -1.
-    """
-    last = [-1] * len(graph.avals)
-    for k, equation in enumerate(graph.equations):
-        for i in equation.inputs:
-            last[i] = k
-    for i in graph.outputs:
-        last[i] = len(graph.equations)
-    return last
-
-
 def prune(equations: Sequence[Equation], outputs: Iterable[int]) -> list[Equation]:
     """Leave out the equations that no output depends on (dead code)."""
     needed = set(outputs)

@@ -23,10 +23,13 @@ from .scalars import BIT, BYTE, INDEX, Operation, constant, emit, memory_type
 POINTER: Final = BYTE.as_pointer()
 KERNEL: Final = ir.FunctionType(ir.VoidType(), [POINTER.as_pointer(), INDEX.as_pointer(), INDEX, INDEX])
 
-_BLOCK: Final = 4096
-"""Terms that a float32 sum adds up before it goes on in float64."""
-
 IDENTITY: Final = {"add": 0, "mul": 1, "or": 0, "and": 1}
+
+
+def emission(loop: Loop, strides: list[Any]) -> tuple[Loop, int, list[int], list[bool]]:
+    """Return what :class:`Emitter` takes besides module and name: loop, depth, inner strides, which stay put."""
+    inner = [s[-1] if s[-1] in (0, 1) else 2 for s in strides]
+    return (loop, len(strides[0]), inner, [not any(s) for s in strides])
 
 
 def structure(loop: Loop, sizes: Any, strides: list[Any]) -> tuple[Any, ...]:

@@ -144,7 +144,7 @@ class Fused:
 
     def _elementwise(self, k: int, equation: Equation, params: dict[str, Any], dtypes: list[Any]) -> None:
         out = equation.outputs[0]
-        step = self._loop_for(self.graph.avals[out].shape, equation.inputs, k)
+        step = self._loop_for(self.graph.avals[out].shape, equation.inputs)
         args = tuple(self._operand(step, i) for i in equation.inputs)
         op = Op(equation.primitive.lower, args, equation.params, tuple(dtypes[:-1]), dtypes[-1])
         self._home[out] = (step, self._item(step, op))
@@ -153,7 +153,7 @@ class Fused:
         (x,), (out,) = equation.inputs, equation.outputs
         shape, axes = self.graph.avals[x].shape, params["axes"]
         of = self.graph.avals[out]
-        step = self._loop_for(shape, (x,), k)
+        step = self._loop_for(shape, (x,))
         item = self._operand(step, x)
         how = ACCUMULATE[equation.primitive.name]
         buffer = Buffer(of.size, of.dtype)
@@ -187,7 +187,7 @@ class Fused:
     def _write_part(self, k: int, part: View, v: int, how: str) -> None:
         """Store or add value v to a part of a buffer."""
         after = max(self._written.get(part.buffer, -1), self._read.get(part.buffer, -1)) + 1
-        step = self._loop_for(part.shape, (v,), k, after)
+        step = self._loop_for(part.shape, (v,), after)
         self._store(step, part, self._operand(step, v), how)
 
     def _slice_add(self, k: int, equation: Equation, **where: Any) -> None:
@@ -225,7 +225,7 @@ class Fused:
             stops = tuple(start + shape[axis] if a == axis else n for a, n in enumerate(of.shape))
             part = views.slice_(target, starts, stops, (1,) * of.ndim)
             # Parts do not overlap, so each may be written by whichever loop has the operand.
-            step = self._loop_for(part.shape, (x,), k)
+            step = self._loop_for(part.shape, (x,))
             self._store(step, part, self._operand(step, x), "set")
             start += shape[axis]
         self._views[out] = target
@@ -279,7 +279,7 @@ class Fused:
         shape = self.graph.avals[out].shape
         source = self._view(x)
         # What is read at other places than the loop's own must be there before the loop begins.
-        step = self._loop_for(shape, (), k, self._after(source, indices))
+        step = self._loop_for(shape, (), self._after(source, indices))
         at = self._coordinates(step, indices, shape)
         loop = self.steps[step]
         assert isinstance(loop, Loop)
@@ -294,7 +294,7 @@ class Fused:
         target = self._target(k, x)
         after = max(self._after(target, indices), self._read.get(target.buffer, -1) + 1)
         shape = self.graph.avals[v].shape
-        step = self._loop_for(shape, (v,), k, after)
+        step = self._loop_for(shape, (v,), after)
         item = self._operand(step, v)
         at = self._coordinates(step, indices, shape)
         part = self._indexed(target, axes, self.graph.avals[indices[0]].shape)
@@ -362,7 +362,7 @@ class Fused:
 
     # -- loops --------------------------------------------------------------------------------------------------------
 
-    def _loop_for(self, shape: Shape, operands: Any, k: int, after: int = 0) -> int:
+    def _loop_for(self, shape: Shape, operands: Any, after: int = 0) -> int:
         """Return the number of a loop over ``shape`` that runs late enough to compute with these operands."""
         earliest = after
         for i in operands:

@@ -8,6 +8,7 @@ from typing import Any
 from llvmlite import ir
 
 from ...core.graph import Graph
+from .emit import emission
 from .kernels import emit_module
 from .loops import Fill, Load, Loop, Op, Product, View, canonical
 from .target import assembly, optimise
@@ -41,8 +42,7 @@ def step_text(step: Any, graph: Graph) -> str:
 def _what(step: Any) -> Any:
     if isinstance(step, Product):
         return ("product", step.x.dtype)
-    sizes, strides = canonical(step.shape, step.accesses)
-    return (step, len(sizes), [s[-1] if s[-1] in (0, 1) else 2 for s in strides], [not any(s) for s in strides])
+    return emission(step, canonical(step.shape, step.accesses)[1])
 
 
 def modules(program: Any) -> list[ir.Module]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.graph import Graph
 from .blas import describe_product
-from .emit import describe, structure
+from .emit import describe, emission, structure
 from .fuse import Fused
 from .kernels import Kernel, compile_kernels, runner
 from .loops import Buffer, Const, Fill, Loop, Product, Python, Store, canonical, whole
@@ -129,9 +129,7 @@ class NativeProgram:
                     continue
                 sizes, strides = canonical(step.shape, step.accesses)
                 key = structure(step, sizes, strides)
-                inner = [s[-1] if s[-1] in (0, 1) else 2 for s in strides]
-                fixed = [not any(s) for s in strides]
-                wanted[key] = (step, len(sizes), inner, fixed)
+                wanted[key] = emission(step, strides)
                 prepared.append((key, describe(step, sizes, strides, self._base)))
             elif isinstance(step, Product):
                 if 0 in step.out.shape:
