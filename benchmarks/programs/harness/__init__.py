@@ -1,0 +1,1 @@
+"""What the programs are measured with; ``python -m benchmarks.programs --help``."""
