@@ -1,79 +1,11 @@
-"""Matrix products: BLAS's gemm as a native step, by the pointers that SciPy exports for Cython."""
+"""Matrix products: the numbers that the kernel around BLAS's gemm is called with (see ``products``)."""
 
 from __future__ import annotations
 
-import ctypes
-import functools
 from typing import Any
 
-import scipy.linalg.cython_blas as cython_blas
-from llvmlite import ir
-
-from .emit import KERNEL
 from .loops import Product
-from .scalars import INDEX, memory_type
-
-INT = ir.IntType(32)
-
-
-@functools.cache
-def address(name: str) -> int:
-    """Return the address of a BLAS function."""
-    capsule = cython_blas.__pyx_capi__[name]
-    api = ctypes.pythonapi
-    api.PyCapsule_GetName.restype = ctypes.c_char_p
-    api.PyCapsule_GetName.argtypes = [ctypes.py_object]
-    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
-    api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
-    found = api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule))
-    assert isinstance(found, int)
-    return found
-
-
-def emit_product(module: ir.Module, name: str, dtype: Any) -> None:
-    """Write the kernel that loops over a batch of products.
-
-    Description: batch size, then base, offset in bytes and batch stride in bytes of x, y and out, then m, n, k, the
-    leading dimensions of y, x and out, whether y and x are transposed (as characters), beta (0 or 1), and the
-    address of gemm.
-    """
-    kind = memory_type(dtype)
-    function = ir.Function(module, KERNEL, name)
-    bases, description, start, stop = function.args
-    b = ir.IRBuilder(function.append_basic_block("entry"))
-    fields = [b.load(b.gep(description, [ir.Constant(INDEX, k)])) for k in range(20)]
-    pointers = [b.gep(b.load(b.gep(bases, [fields[k]])), [fields[k + 1]]) for k in (1, 4, 7)]
-    m, n, k, ldy, ldx, ldo = (_kept(b, b.trunc(f, INT)) for f in fields[10:16])
-    turn_y, turn_x = (_kept(b, b.trunc(f, ir.IntType(8))) for f in fields[16:18])
-    alpha = _kept(b, ir.Constant(kind, 1.0))
-    beta = _kept(b, b.sitofp(fields[18], kind))
-    char, number, real = ir.IntType(8).as_pointer(), INT.as_pointer(), kind.as_pointer()
-    gemm_type = ir.FunctionType(
-        ir.VoidType(),
-        [char, char, number, number, number, real, real, number, real, number, real, real, number],
-    )
-    gemm = b.inttoptr(fields[19], gemm_type.as_pointer())
-    loop, done = function.append_basic_block("loop"), function.append_basic_block("done")
-    entry = b.block
-    b.cbranch(b.icmp_signed("<", start, stop), loop, done)
-    b.position_at_end(loop)
-    i = b.phi(INDEX)
-    x, y, out = (b.bitcast(b.gep(p, [b.mul(i, fields[3 * j + 3])]), real) for j, p in enumerate(pointers))
-    # BLAS counts in columns; our rows are its columns, so that out = x y is computed as out' = y' x'.
-    b.call(gemm, [turn_y, turn_x, n, m, k, alpha, y, ldy, x, ldx, beta, out, ldo])
-    following = b.add(i, ir.Constant(INDEX, 1))
-    i.add_incoming(start, entry)
-    i.add_incoming(following, loop)
-    b.cbranch(b.icmp_signed("<", following, stop), loop, done)
-    b.position_at_end(done)
-    b.ret_void()
-
-
-def _kept(b: ir.IRBuilder, value: Any) -> Any:
-    """Put a number into memory: BLAS takes everything by address."""
-    slot = b.alloca(value.type)
-    b.store(value, slot)
-    return slot
+from .pointers import address
 
 
 def describe_product(step: Product, base: Any) -> list[int]:
@@ -90,4 +22,4 @@ def describe_product(step: Product, base: Any) -> list[int]:
         leading.append(view.strides[1] if by_rows else view.strides[2])
     m, n, k = step.x.shape[1], step.y.shape[2], step.x.shape[2]
     gemm = "dgemm" if item == 8 else "sgemm"
-    return [*numbers, m, n, k, *leading, *turned[:2], int(step.accumulate), address(gemm)]
+    return [*numbers, m, n, k, *leading, *turned[:2], int(step.accumulate), address("cython_blas", gemm)]

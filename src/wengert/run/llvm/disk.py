@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import llvmlite
-import llvmlite.binding as llvm
+
+from .. import llvm
 
 VARIABLE: Final = "WENGERT_CACHE_DIR"
 _MAGIC: Final = b"wengert-object-1\n"
@@ -44,14 +45,30 @@ def directory() -> Path | None:
 
 @functools.cache
 def _version() -> bytes:
-    """Digest of what all entries depend on."""
-    digest = hashlib.sha256()
-    digest.update(repr((llvmlite.__version__, llvm.llvm_version_info, llvm.get_host_cpu_name())).encode())
-    digest.update(llvm.get_host_cpu_features().flatten().encode())
+    """Digest of what all entries depend on: the compiler, the processor, and this package's own sources.
+
+    Neither LLVM is loaded for it, nor are files read that can be told apart by size and time.
+    """
+    digest = hashlib.sha256(llvmlite.__version__.encode())
     here = Path(__file__).parent
-    for source in sorted(here.rglob("*.py")):
-        digest.update(source.read_bytes())
+    compiler = (Path(llvmlite.__file__).parent / "binding").glob("*llvmlite*")
+    for file in sorted([*here.rglob("*.py"), *compiler]):
+        status = file.stat()
+        digest.update(repr((file.name, status.st_size, status.st_mtime_ns)).encode())
+    digest.update(processor())
     return digest.digest()
+
+
+def processor() -> bytes:
+    """Return what identifies the processor: its model and features."""
+    try:
+        with open("/proc/cpuinfo", "rb") as file:
+            first = file.read(1 << 14).split(b"\n\n")[0]
+    except OSError:
+        host = llvm.target.host()
+        return repr((host.name, host.features)).encode()
+    kept = (b"vendor_id", b"cpu family", b"model", b"stepping", b"flags", b"Features", b"CPU")
+    return b"\n".join(line for line in first.split(b"\n") if line.startswith(kept))
 
 
 def entry_name(structure: Any) -> str:

@@ -17,38 +17,12 @@ from typing import Any, Final
 import numpy as np
 from llvmlite import ir
 
+from .layout import IDENTITY, worst
 from .loops import Const, Load, Loop, Op, Outside, Pick
 from .scalars import BIT, BYTE, INDEX, Operation, constant, emit, memory_type
 
 POINTER: Final = BYTE.as_pointer()
 KERNEL: Final = ir.FunctionType(ir.VoidType(), [POINTER.as_pointer(), INDEX.as_pointer(), INDEX, INDEX])
-
-IDENTITY: Final = {"add": 0, "mul": 1, "or": 0, "and": 1}
-
-
-def emission(loop: Loop, strides: list[Any]) -> tuple[Loop, int, list[int], list[bool]]:
-    """Return what :class:`Emitter` takes besides module and name: loop, depth, inner strides, which stay put."""
-    inner = [s[-1] if s[-1] in (0, 1) else 2 for s in strides]
-    return (loop, len(strides[0]), inner, [not any(s) for s in strides])
-
-
-def structure(loop: Loop, sizes: Any, strides: list[Any]) -> tuple[Any, ...]:
-    """Return what the code of a loop depends on."""
-    accesses = tuple(
-        (view.dtype.str, s[-1] if s[-1] in (0, 1) else 2, not any(s), len(view.indexed))
-        for view, s in zip(loop.accesses, strides, strict=True)
-    )
-    return (len(sizes), accesses, tuple(loop.body), tuple(loop.stores))
-
-
-def describe(loop: Loop, sizes: Any, strides: list[Any], base: Any) -> list[int]:
-    """Return the description of a loop; ``base`` gives number and byte offset of a buffer."""
-    numbers = list(sizes)
-    for view, s in zip(loop.accesses, strides, strict=True):
-        number, start = base(view.buffer)
-        numbers += [number, start + view.offset * view.dtype.itemsize, *s]
-        numbers += [n for pair in view.indexed for n in pair]
-    return numbers
 
 
 class Emitter:
@@ -302,20 +276,3 @@ class Emitter:
         if how == "and":
             return builder.and_(a, b)
         return emit(how, Operation(builder, [a, b], [dtype, dtype], dtype), {})
-
-
-def worst(how: str, dtype: Any) -> Any:
-    """Return the value that max or min starts from."""
-    if dtype.kind == "f":
-        return float("-inf") if how == "max" else float("inf")
-    if dtype.kind == "b":
-        return how == "min"
-    limits = (
-        ((1 << (8 * dtype.itemsize)) - 1, 0)
-        if dtype.kind == "u"
-        else (
-            (1 << (8 * dtype.itemsize - 1)) - 1,
-            -(1 << (8 * dtype.itemsize - 1)),
-        )
-    )
-    return limits[1] if how == "max" else limits[0]

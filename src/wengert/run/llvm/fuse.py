@@ -16,7 +16,7 @@ import numpy as np
 
 from ...core.graph import Equation, Graph
 from . import views
-from .emit import IDENTITY, worst
+from .layout import IDENTITY, worst
 from .loops import (
     ACCUMULATE,
     Buffer,
@@ -36,7 +36,7 @@ from .loops import (
     is_whole,
     whole,
 )
-from .scalars import is_native, supports
+from .operations import is_native, supports
 
 MAX_BODY: Final = 160
 """Items from which on a loop takes no more: registers are few."""

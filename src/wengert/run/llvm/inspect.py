@@ -8,8 +8,8 @@ from typing import Any
 from llvmlite import ir
 
 from ...core.graph import Graph
-from .emit import emission
-from .kernels import emit_module
+from .compiler import emit_module
+from .layout import emission
 from .loops import Fill, Load, Loop, Op, Product, View, canonical
 from .target import assembly, optimise
 

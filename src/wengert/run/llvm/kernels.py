@@ -9,14 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import numpy as np
-from llvmlite import ir
 
+from .. import llvm
 from ..cache import Cache
-from . import disk
-from .blas import emit_product
-from .emit import KERNEL, POINTER, Emitter
-from .scalars import INDEX
-from .target import Library, object_code, optimise
+from .library import library
 
 
 class Kernel:
@@ -24,12 +20,12 @@ class Kernel:
 
     __slots__ = ("address", "library")
 
-    def __init__(self, code: bytes) -> None:
-        self.library = Library(code, [_NAME])
-        self.address = self.library[_NAME]
+    def __init__(self, library: Any) -> None:
+        self.library = library
+        self.address = library[NAME]
 
 
-_NAME: Final = "kernel"
+NAME: Final = "kernel"
 KERNELS: Final = Cache(4096)
 """Structure -> kernel."""
 
@@ -47,32 +43,20 @@ def compile_kernels(wanted: dict[Any, Any]) -> dict[Any, Kernel]:
     if len(missing) > 1:
         # llvmlite calls LLVM through ctypes, which lets other threads run Python meanwhile.
         with ThreadPoolExecutor(min(len(missing), os.cpu_count() or 1)) as pool:
-            codes = list(pool.map(lambda key: object_code_of(key, wanted[key]), missing))
+            made = list(pool.map(lambda key: _kernel(key, wanted[key]), missing))
     else:
-        codes = [object_code_of(key, wanted[key]) for key in missing]
-    for key, code in zip(missing, codes, strict=True):
-        found[key] = KERNELS.get(key, functools.partial(Kernel, code))
+        made = [_kernel(key, wanted[key]) for key in missing]
+    for key, kernel in zip(missing, made, strict=True):
+        found[key] = KERNELS.get(key, functools.partial(_the, kernel))
     return found
 
 
-def object_code_of(structure: Any, what: Any) -> bytes:
-    """Return the object code of a kernel."""
-    code = disk.read(structure)
-    if code is None:
-        code = object_code(optimise(emit_module(what)))
-        disk.write(structure, code)
-    return code
+def _the(kernel: Kernel) -> Kernel:
+    return kernel
 
 
-def emit_module(what: Any) -> ir.Module:
-    """Return the IR of a kernel; see :func:`compile_kernels`."""
-    # A context of its own: IR types and names are kept per context, and two threads may be emitting.
-    module = ir.Module("wengert", context=ir.Context())
-    if what[0] == "product":
-        emit_product(module, _NAME, what[1])
-    else:
-        Emitter(module, _NAME, *what)
-    return module
+def _kernel(structure: Any, what: Any) -> Kernel:
+    return Kernel(library(structure, [NAME], lambda: llvm.compiler.emit_module(what)))
 
 
 _DATA: Final = 16
@@ -80,7 +64,7 @@ _DATA: Final = 16
 
 
 @functools.cache
-def runner() -> tuple[Library, Any]:
+def runner() -> tuple[Any, Any]:
     """Return the function that runs a list of kernels: ``run(count, functions, descriptions, table, bases)``.
 
     The table holds first the base addresses, then as many addresses of array objects (0 for none), from which it
@@ -92,55 +76,9 @@ def runner() -> tuple[Library, Any]:
         raise RuntimeError(
             "this NumPy lays out its array objects in a way that Wengert does not know; please report it"
         )
-    code = disk.read(_RUNNER)
-    if code is None:
-        code = object_code(optimise(_emit_runner()))
-        disk.write(_RUNNER, code)
-    library = Library(code, [_RUNNER])
+    made = library(RUNNER, [RUNNER], lambda: llvm.compiler.emit_runner(RUNNER, _DATA))
     prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 5)
-    return library, prototype(library[_RUNNER])
+    return made, prototype(made[RUNNER])
 
 
-_RUNNER: Final = "wengert_run"
-
-
-def _emit_runner() -> ir.Module:
-    """Return the IR of the runner."""
-    module = ir.Module(_RUNNER, context=ir.Context())
-    pointers = POINTER.as_pointer()
-    function = ir.Function(
-        module, ir.FunctionType(ir.VoidType(), [INDEX, pointers, pointers, INDEX.as_pointer(), INDEX]), _RUNNER
-    )
-    count, functions, descriptions, table, bases = function.args
-    b = ir.IRBuilder(function.append_basic_block("entry"))
-
-    def fetch(i: Any) -> None:
-        item = b.load(b.gep(table, [b.add(i, bases)]))
-        with b.if_then(b.icmp_signed("!=", item, ir.Constant(INDEX, 0))):
-            field = b.inttoptr(b.add(item, ir.Constant(INDEX, _DATA)), INDEX.as_pointer())
-            b.store(b.load(field), b.gep(table, [i]))
-
-    def call(i: Any) -> None:
-        kernel = b.bitcast(b.load(b.gep(functions, [i])), KERNEL.as_pointer())
-        description = b.bitcast(b.load(b.gep(descriptions, [i])), INDEX.as_pointer())
-        b.call(kernel, [b.bitcast(table, pointers), description, ir.Constant(INDEX, 0), b.load(description)])
-
-    _count(b, bases, fetch)
-    _count(b, count, call)
-    b.ret_void()
-    return module
-
-
-def _count(b: ir.IRBuilder, stop: Any, step: Any) -> None:
-    """Emit ``for i in range(stop): step(i)``."""
-    entry = b.block
-    loop, done = b.append_basic_block("loop"), b.append_basic_block("done")
-    b.cbranch(b.icmp_signed(">", stop, ir.Constant(INDEX, 0)), loop, done)
-    b.position_at_end(loop)
-    i = b.phi(INDEX)
-    step(i)
-    following = b.add(i, ir.Constant(INDEX, 1))
-    i.add_incoming(ir.Constant(INDEX, 0), entry)
-    i.add_incoming(following, b.block)
-    b.cbranch(b.icmp_signed("<", following, stop), loop, done)
-    b.position_at_end(done)
+RUNNER: Final = "wengert_run"

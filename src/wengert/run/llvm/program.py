@@ -9,9 +9,9 @@ import numpy as np
 
 from ...core.graph import Graph
 from .blas import describe_product
-from .emit import describe, emission, structure
 from .fuse import Fused
 from .kernels import Kernel, compile_kernels, runner
+from .layout import describe, emission, structure
 from .loops import Buffer, Const, Fill, Loop, Product, Python, Store, canonical, whole
 from .plan import place, with_fills
 

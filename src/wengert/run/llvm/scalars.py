@@ -17,6 +17,7 @@ from llvmlite import ir
 from .mathlib import declare
 from .mathlib.emit import Value, copysign, fabs
 from .mathlib.emit import sqrt as sqrt_of
+from .operations import MATHLIB, code, is_native
 
 BIT: Final = ir.IntType(1)
 BYTE: Final = ir.IntType(8)
@@ -35,16 +36,6 @@ _TYPES: Final[dict[str, ir.Type]] = {
     "u8": ir.IntType(64),
     "b1": BIT,
 }
-
-
-def code(dtype: Any) -> str:
-    """Return kind and size of a dtype, e.g. ``f8``."""
-    return f"{dtype.kind}{dtype.itemsize}"
-
-
-def is_native(dtype: Any) -> bool:
-    """Say whether loops can hold values of this dtype."""
-    return code(dtype) in _TYPES and dtype.isnative
 
 
 def register_type(dtype: Any) -> ir.Type:
@@ -101,20 +92,6 @@ class Operation:
 def emit(name: str, operation: Operation, params: Mapping[str, Any]) -> Any:
     """Emit a scalar operation and return its IR value."""
     return _TABLE[name](operation, **params)
-
-
-def supports(name: str | None, dtypes: Sequence[Any], params: Mapping[str, Any]) -> bool:
-    """Say whether there is an operation of this name for operands of these dtypes (the output's last)."""
-    if name not in _TABLE or not all(map(is_native, dtypes)):
-        return False
-    kind = dtypes[0].kind
-    if name in _FLOAT_ONLY:
-        return bool(kind == "f")
-    if name == "integer_pow":
-        return bool(kind == "f") and abs(params["n"]) <= 64
-    if name == "convert":
-        return not (kind == "f" and dtypes[-1].kind in "iu" and dtypes[-1].itemsize < 4)
-    return True
 
 
 # -- arithmetic -------------------------------------------------------------------------------------------------------
@@ -303,13 +280,6 @@ def _mathlib(name: str) -> Callable[..., Any]:
     return lambda o: o.mathlib(name)
 
 
-_MATHLIB: Final = (
-    "exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh "
-    "pow cbrt hypot erf erfc sigmoid"
-).split()
-
-_FLOAT_ONLY: Final = frozenset([*_MATHLIB, "sqrt", "scale", "div", "reciprocal", "signbit", "copysign", "logaddexp"])
-
 _TABLE: Final[dict[str | None, Callable[..., Any]]] = {
     "add": _arithmetic("fadd", "add"),
     "sub": _arithmetic("fsub", "sub"),
@@ -352,5 +322,5 @@ _TABLE: Final[dict[str | None, Callable[..., Any]]] = {
     "bitwise_or": _bits("or_"),
     "bitwise_xor": _bits("xor"),
     "bitwise_not": _bits("not_"),
-    **{name: _mathlib(name) for name in _MATHLIB},
+    **{name: _mathlib(name) for name in MATHLIB},
 }

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import llvmlite.binding as llvm
 from llvmlite import ir
 
+from wengert.run.llvm.image import POSSIBLE
 from wengert.run.llvm.mathlib.rare import SUFFIX
 
 _lock = threading.Lock()
@@ -48,7 +49,11 @@ def machine(cpu: Cpu | None = None) -> llvm.TargetMachine:
     _initialise()
     cpu = cpu or host()
     target = llvm.Target.from_default_triple()
-    return target.create_target_machine(cpu=cpu.name, features=cpu.features, opt=3, jit=True, reloc="pic")
+    # Images (see image.py) are position-independent as a whole, so that everything in them is near.
+    model = "small" if POSSIBLE else "jitdefault"
+    return target.create_target_machine(
+        cpu=cpu.name, features=cpu.features, opt=3, jit=True, reloc="pic", codemodel=model
+    )
 
 
 def optimise(module: ir.Module | str, cpu: Cpu | None = None) -> llvm.ModuleRef:

@@ -1,0 +1,193 @@
+"""Images: machine code that is ready to be put into memory, without LLVM and without a linker.
+
+Loading LLVM takes longer than everything else that a process does whose kernels are on disk already.  On Linux on
+x86-64, object code is therefore linked when it is made: sections are laid out in one block, whose parts refer to each
+other relative to where they are, and calls of library functions go through slots at its end.  Loading such an image
+means copying it to memory, filling in the slots, and making it executable.  Everywhere else, and for object code with
+anything in it that is not understood here, LLVM links, each time.
+
+The layout of ELF and its relocations: System V ABI, and its AMD64 supplement, chapter 4.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import json
+import mmap
+import os
+import struct
+import sys
+from typing import Any, Final
+
+MAGIC: Final = b"wengert-image-1\n"
+POSSIBLE: Final = sys.platform == "linux" and os.uname().machine == "x86_64" and sys.maxsize > 1 << 32
+"""Whether images can be made and used here."""
+
+_NOBITS, _RELA, _SYMTAB = 8, 4, 2
+_WRITE, _ALLOC = 1, 2
+_ABSOLUTE, _RELATIVE, _CALL, _SLOTS, _RELATIVE_WIDE = 1, 2, 4, (9, 41, 42), 24
+_STUB: Final = b"\xff\x25"
+"""``jmp`` to the address that lies in memory at a distance."""
+
+
+class _Section:
+    def __init__(self, fields: tuple[int, ...]) -> None:
+        self.name, self.kind, self.flags, _, self.offset, self.size, self.link, self.info, self.align, _ = fields
+        self.place = -1
+
+
+def link(code: bytes) -> bytes | None:
+    """Return the image of an ELF object for x86-64, or None where it needs LLVM's linker.
+
+    Raises
+    ------
+    struct.error
+        The object is cut short.
+    """
+    if code[:6] != b"\x7fELF\x02\x01" or struct.unpack_from("<HH", code, 16) != (1, 62):
+        return None
+    (start,) = struct.unpack_from("<Q", code, 40)
+    count, names = struct.unpack_from("<HH", code, 60)
+    sections = [_Section(struct.unpack_from("<IIQQQQIIQQ", code, start + 64 * k)) for k in range(count)]
+    blob = bytearray()
+    for section in sections:
+        name = _text(code, sections[names].offset + section.name)
+        if not section.flags & _ALLOC or name.startswith((".eh_frame", ".note", ".llvm")) or not section.size:
+            continue
+        if section.flags & _WRITE and not name.startswith(".data.rel.ro"):
+            return None
+        blob += bytes(-len(blob) % max(section.align, 1))
+        section.place = len(blob)
+        blob += bytes(section.size) if section.kind == _NOBITS else code[section.offset : section.offset + section.size]
+    symbols = _symbols(code, sections)
+    linked = _Linker(blob, sections, symbols)
+    for section in sections:
+        if section.kind == _RELA and sections[section.info].place >= 0:
+            for k in range(section.size // 24):
+                at, info, addend = struct.unpack_from("<QQq", code, section.offset + 24 * k)
+                if not linked.relocate(sections[section.info].place + at, info & 0xFFFFFFFF, info >> 32, addend):
+                    return None
+    exports = {name: sections[s].place + value for name, s, value in symbols if name and 0 < s < count}
+    head = json.dumps({"exports": {n: p for n, p in exports.items() if p >= 0}, "slots": linked.slots}).encode()
+    return MAGIC + struct.pack("<I", len(head)) + head + bytes(blob)
+
+
+def _text(code: bytes, start: int) -> str:
+    return code[start : code.index(b"\0", start)].decode()
+
+
+def _symbols(code: bytes, sections: list[_Section]) -> list[tuple[str, int, int]]:
+    """Return name, section and offset of each symbol."""
+    found = []
+    for section in sections:
+        if section.kind == _SYMTAB:
+            for k in range(section.size // 24):
+                name, _, number, value = struct.unpack_from("<IHHQ", code, section.offset + 24 * k)
+                found.append((_text(code, sections[section.link].offset + name), number, value))
+    return found
+
+
+class _Linker:
+    """Applies relocations to a block of sections.
+
+    Attributes
+    ----------
+    slots : list of (place, symbol or None, number)
+        Words to fill in on loading: with the symbol's address plus a number, or (None) the block's own plus it.
+    """
+
+    def __init__(self, blob: bytearray, sections: list[_Section], symbols: list[tuple[str, int, int]]) -> None:
+        self.blob, self.sections, self.symbols = blob, sections, symbols
+        self.slots: list[tuple[int, str | None, int]] = []
+        self._made: dict[Any, int] = {}
+
+    def relocate(self, at: int, kind: int, symbol: int, addend: int) -> bool:
+        """Apply one relocation; return False if it is of a kind that is not known here."""
+        name, number, value = self.symbols[symbol]
+        outside = number == 0
+        if not outside and (number >= len(self.sections) or self.sections[number].place < 0):
+            return False
+        target = -1 if outside else self.sections[number].place + value
+        if kind == _ABSOLUTE:
+            self.slots.append((at, name if outside else None, addend if outside else target + addend))
+            return True
+        if kind in _SLOTS:
+            target = self._slot(name if outside else None, 0 if outside else target)
+        elif kind not in (_RELATIVE, _CALL, _RELATIVE_WIDE):
+            return False
+        elif outside:
+            if kind != _CALL:
+                return False  # data of a library: it may lie too far away
+            target = self._stub(name)
+        distance = target + addend - at
+        struct.pack_into("<q" if kind == _RELATIVE_WIDE else "<i", self.blob, at, distance)
+        return True
+
+    def _slot(self, symbol: str | None, number: int) -> int:
+        """Return the place of a word that will hold an address."""
+        key = (symbol, number)
+        if key not in self._made:
+            self.blob += bytes(-len(self.blob) % 8 + 8)
+            self._made[key] = len(self.blob) - 8
+            self.slots.append((self._made[key], symbol, number))
+        return self._made[key]
+
+    def _stub(self, symbol: str) -> int:
+        """Return the place of code that jumps to a library's function."""
+        if symbol not in self._made:
+            slot = self._slot(symbol, 0)
+            self._made[symbol] = len(self.blob)
+            self.blob += _STUB + struct.pack("<i", slot - len(self.blob) - 6)
+        return self._made[symbol]
+
+
+@functools.cache
+def _process() -> Any:
+    return ctypes.CDLL(None)
+
+
+@functools.cache
+def _address(symbol: str) -> int:
+    """Return the address of a function of the C library."""
+    for library in (_process, lambda: ctypes.CDLL("libm.so.6")):
+        try:
+            found = ctypes.cast(getattr(library(), symbol), ctypes.c_void_p).value
+        except AttributeError:
+            continue
+        assert found is not None
+        return found
+    raise RuntimeError(f"the C library has no function {symbol!r}")
+
+
+class Image:
+    """An image in memory.  The code lives as long as this object: whatever keeps an address must keep it.
+
+    Parameters
+    ----------
+    image : bytes
+        As :func:`link` returns it.
+    imports : dict, optional
+        Addresses of functions that are not the C library's.
+    """
+
+    def __init__(self, image: bytes, imports: dict[str, int] | None = None) -> None:
+        (length,) = struct.unpack_from("<I", image, len(MAGIC))
+        start = len(MAGIC) + 4
+        head = json.loads(image[start : start + length])
+        blob = image[start + length :]
+        self._memory = mmap.mmap(-1, len(blob), prot=mmap.PROT_READ | mmap.PROT_WRITE)
+        self._memory[:] = blob
+        base = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
+        for place, symbol, number in head["slots"]:
+            to = base if symbol is None else (imports or {}).get(symbol) or _address(symbol)
+            struct.pack_into("<Q", self._memory, place, to + number)
+        if _process().mprotect(ctypes.c_size_t(base), ctypes.c_size_t(len(blob)), mmap.PROT_READ | mmap.PROT_EXEC):
+            raise OSError("this system does not let a process make code: memory could not be marked as executable")
+        self._places = {name: base + place for name, place in head["exports"].items()}
+
+    def __getitem__(self, name: str) -> int:
+        """The address of an exported function."""
+        if name not in self._places:
+            raise KeyError(f"{name!r} is not among the exports of this library: {sorted(self._places)}")
+        return int(self._places[name])

@@ -1,0 +1,50 @@
+"""Addresses of BLAS and LAPACK functions, as SciPy exports them for Cython."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib.machinery
+import importlib.util
+import os
+import sys
+from typing import Any
+
+import scipy
+
+
+@functools.cache
+def _exported(module: str) -> dict[str, Any]:
+    """Return the functions of ``scipy.linalg.cython_blas`` or ``cython_lapack``: name -> capsule.
+
+    The extension module is loaded by its file.  Importing it by name imports the whole of ``scipy.linalg`` first,
+    which takes a quarter of a second.
+    """
+    full_name = f"scipy.linalg.{module}"
+    found: Any = sys.modules.get(full_name)
+    if found is None:
+        folders = [os.path.join(path, "linalg") for path in scipy.__path__]
+        spec = importlib.machinery.PathFinder.find_spec(module, folders)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"SciPy {scipy.__version__} has no {full_name}; please report it")
+        found = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(found)
+        # It enters itself under its full name.  Taken out again, a later import by name gives the same module, and
+        # makes it an attribute of its package as imports do.
+        if "scipy.linalg" not in sys.modules:
+            sys.modules.pop(full_name, None)
+    return dict(found.__pyx_capi__)
+
+
+@functools.cache
+def address(module: str, name: str) -> int:
+    """Return the address of a function, e.g. ``address("cython_blas", "dgemm")``."""
+    capsule = _exported(module)[name]
+    api = ctypes.pythonapi
+    api.PyCapsule_GetName.restype = ctypes.c_char_p
+    api.PyCapsule_GetName.argtypes = [ctypes.py_object]
+    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
+    api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+    found = api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule))
+    assert isinstance(found, int)
+    return found

@@ -1,0 +1,58 @@
+"""Matrix products as LLVM IR: a loop over a batch that calls BLAS's gemm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+
+from .emit import KERNEL
+from .scalars import INDEX, memory_type
+
+INT = ir.IntType(32)
+
+
+def emit_product(module: ir.Module, name: str, dtype: Any) -> None:
+    """Write the kernel that loops over a batch of products.
+
+    Description: batch size, then base, offset in bytes and batch stride in bytes of x, y and out, then m, n, k, the
+    leading dimensions of y, x and out, whether y and x are transposed (as characters), beta (0 or 1), and the
+    address of gemm.
+    """
+    kind = memory_type(dtype)
+    function = ir.Function(module, KERNEL, name)
+    bases, description, start, stop = function.args
+    b = ir.IRBuilder(function.append_basic_block("entry"))
+    fields = [b.load(b.gep(description, [ir.Constant(INDEX, k)])) for k in range(20)]
+    pointers = [b.gep(b.load(b.gep(bases, [fields[k]])), [fields[k + 1]]) for k in (1, 4, 7)]
+    m, n, k, ldy, ldx, ldo = (_kept(b, b.trunc(f, INT)) for f in fields[10:16])
+    turn_y, turn_x = (_kept(b, b.trunc(f, ir.IntType(8))) for f in fields[16:18])
+    alpha = _kept(b, ir.Constant(kind, 1.0))
+    beta = _kept(b, b.sitofp(fields[18], kind))
+    char, number, real = ir.IntType(8).as_pointer(), INT.as_pointer(), kind.as_pointer()
+    gemm_type = ir.FunctionType(
+        ir.VoidType(),
+        [char, char, number, number, number, real, real, number, real, number, real, real, number],
+    )
+    gemm = b.inttoptr(fields[19], gemm_type.as_pointer())
+    loop, done = function.append_basic_block("loop"), function.append_basic_block("done")
+    entry = b.block
+    b.cbranch(b.icmp_signed("<", start, stop), loop, done)
+    b.position_at_end(loop)
+    i = b.phi(INDEX)
+    x, y, out = (b.bitcast(b.gep(p, [b.mul(i, fields[3 * j + 3])]), real) for j, p in enumerate(pointers))
+    # BLAS counts in columns; our rows are its columns, so that out = x y is computed as out' = y' x'.
+    b.call(gemm, [turn_y, turn_x, n, m, k, alpha, y, ldy, x, ldx, beta, out, ldo])
+    following = b.add(i, ir.Constant(INDEX, 1))
+    i.add_incoming(start, entry)
+    i.add_incoming(following, loop)
+    b.cbranch(b.icmp_signed("<", following, stop), loop, done)
+    b.position_at_end(done)
+    b.ret_void()
+
+
+def _kept(b: ir.IRBuilder, value: Any) -> Any:
+    """Put a number into memory: BLAS takes everything by address."""
+    slot = b.alloca(value.type)
+    b.store(value, slot)
+    return slot
