@@ -80,7 +80,8 @@ def means(rows: dict[Row, dict[str, Measurement]], tools: Sequence[str]) -> repo
         "all functions but hello": [r for r in rows if r[0] != "hello"],
         "all derivatives but hello": [r for r in rows if r[0] != "hello" and r[1] not in PRIMAL],
     }
-    return ["geometric mean", *peers], [[name, *(mean(peer, chosen) for peer in peers)] for name, chosen in groups.items()]
+    body = [[name, *(mean(peer, chosen) for peer in peers)] for name, chosen in groups.items()]
+    return ["geometric mean", *peers], body
 
 
 def notes(measurements: Sequence[Measurement], core: int | None, seconds: float, rounds: int) -> list[str]:
@@ -103,10 +104,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gradbench.compare", description=__doc__)
     parser.add_argument("--suite", type=Path, required=True, metavar="DIR", help="a checkout of gradbench/gradbench")
     parser.add_argument("--evals", nargs="+", default=list(WORKLOADS), choices=list(WORKLOADS), metavar="EVAL")
-    parser.add_argument("--peers", nargs="*", default=None, help="default: those of the suite's tools that have the eval")
+    parser.add_argument("--peers", nargs="*", default=None, help="default: all that have the eval")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.2, help="least time for an evaluation in a round")
-    parser.add_argument("--timeout", type=float, default=60.0, help="seconds until an answer is not waited for any more")
+    parser.add_argument(
+        "--timeout", type=float, default=60.0, help="seconds until an answer is not waited for any more"
+    )
     parser.add_argument("--all-cores", action="store_true", help="do not pin the tools to one core")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep every figure")
     parser.add_argument("--write-results", metavar="SECTION", help="replace that section of RESULTS.md")

@@ -11,9 +11,9 @@ from benchmarks.gradbench.function import Function, array, as_list
 
 
 def least_squares(x, n):
-    """Half the squared residual of the polynomial with coefficients x."""
+    """Half the squared residual of the polynomial with coefficients x, the constant one first."""
     t = np.linspace(-1.0, 1.0, n)
-    residual = np.sign(t) - np.vander(t, len(x), increasing=True) @ x
+    residual = np.sign(t) - np.polyval(x[::-1], t)
     return 0.5 * np.sum(residual * residual)
 
 

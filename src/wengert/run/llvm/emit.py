@@ -14,12 +14,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import numpy as np
 from llvmlite import ir
 
 from .layout import IDENTITY, worst
 from .loops import Const, Load, Loop, Op, Outside, Pick
-from .scalars import BIT, BYTE, INDEX, Operation, constant, emit, memory_type
+from .scalars import BYTE, INDEX, Operation, constant, emit, memory_type
 
 POINTER: Final = BYTE.as_pointer()
 KERNEL: Final = ir.FunctionType(ir.VoidType(), [POINTER.as_pointer(), INDEX.as_pointer(), INDEX, INDEX])
@@ -147,21 +146,11 @@ class Emitter:
     def _innermost(self, pointers: list[Any], start: Any, stop: Any) -> None:
         sums = [s for s in self.loop.stores if s.how != "set" and not s.at and self.inner[s.access] == 0]
         if not sums:
-            self._loop(start, stop, lambda i: self._point(pointers, i, [], [], []))
+            self._loop(start, stop, lambda i: self._point(pointers, i, [], []))
             return
-        # The largest of floats takes two registers: the largest number, and whether there was a nan, which wins.
-        extremes = [s for s in sums if s.how in ("max", "min") and self.loop.accesses[s.access].dtype.kind == "f"]
-        first = [self._identity(store) for store in sums] + [ir.Constant(BIT, 0)] * len(extremes)
-
-        def step(i: Any, *acc: Any) -> list[Any]:
-            return self._point(pointers, i, sums, extremes, list(acc))
-
-        totals = self._loop(start, stop, step, first)
-        for k, store in enumerate(extremes):
-            j = sums.index(store)
-            nan = ir.Constant(totals[j].type, float("nan"))
-            totals[j] = self.b.select(totals[len(sums) + k], nan, totals[j])
-        for store, total in zip(sums, totals, strict=False):
+        first = [self._identity(store) for store in sums]
+        totals = self._loop(start, stop, lambda i, *acc: self._point(pointers, i, sums, list(acc)), first)
+        for store, total in zip(sums, totals, strict=True):
             self._accumulate(store, pointers[store.access], total)
 
     def _identity(self, store: Any) -> Any:
@@ -170,7 +159,7 @@ class Emitter:
             return constant(IDENTITY[store.how], dtype)
         return constant(worst(store.how, dtype), dtype)
 
-    def _point(self, pointers: list[Any], i: Any, sums: list[Any], extremes: list[Any], acc: list[Any]) -> list[Any]:
+    def _point(self, pointers: list[Any], i: Any, sums: list[Any], acc: list[Any]) -> list[Any]:
         """Emit the loop's body for one point; return the sums' next versions."""
         b = self.b
         self.values: list[Any] = []
@@ -193,10 +182,7 @@ class Emitter:
         following = list(acc)
         for store in self.loop.stores:
             value = self.values[store.item]
-            if store in extremes:
-                k, flag = sums.index(store), len(sums) + extremes.index(store)
-                following[k], following[flag] = self._better(store.how, acc[k], acc[flag], value)
-            elif store in sums:
+            if store in sums:
                 k = sums.index(store)
                 following[k] = self._combine(store.how, acc[k], value, self.loop.accesses[store.access].dtype, True)
             else:
@@ -206,15 +192,6 @@ class Emitter:
                 else:
                     self._accumulate(store, pointer, value)
         return following
-
-    def _better(self, how: str, best: Any, seen_nan: Any, value: Any) -> tuple[Any, Any]:
-        """Return the better of two numbers, and whether a nan was seen: two reductions that LLVM can vectorise."""
-        b = self.b
-        is_nan = b.fcmp_unordered("uno", value, value)
-        number = b.select(is_nan, ir.Constant(value.type, worst(how, np.dtype(np.float64))), value)
-        flags = ("nnan", "nsz")
-        better = b.fcmp_ordered(">" if how == "max" else "<", number, best, flags=flags)
-        return b.select(better, number, best, flags=flags), b.or_(seen_nan, is_nan)
 
     def _coordinate(self, index: int, size: Any) -> tuple[Any, Any]:
         """Return a computed coordinate counted from the front, and whether it lies inside."""
@@ -271,6 +248,11 @@ class Emitter:
             # A sum has no order that matters; saying so lets LLVM keep many partial sums in vector registers.
             flags = ("reassoc",) if reassociate else ()
             return (builder.fadd if how == "add" else builder.fmul)(a, b, flags=flags)
+        if how in ("max", "min") and dtype.kind == "f":
+            # nan wins, as in NumPy; zeros of both signs count as equal, so either may come out.
+            name = f"llvm.{how}imum"
+            function = builder.module.declare_intrinsic(name, [a.type], ir.FunctionType(a.type, [a.type] * 2))
+            return builder.call(function, [a, b], fastmath=("nsz",))
         if how == "or":
             return builder.or_(a, b)
         if how == "and":

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from operator import mul
 from typing import Any, Final
 
 import numpy as np
@@ -40,6 +41,11 @@ from .operations import is_native, supports
 
 MAX_BODY: Final = 160
 """Items from which on a loop takes no more: registers are few."""
+
+SHORT: Final = 8
+"""Terms up to which the entries of a matrix product are computed in a loop, fused with what follows; BLAS, made for
+long sums, is slower at them, and its result would have to go through memory.
+"""
 
 Step = Loop | Fill | Product | Python
 
@@ -307,12 +313,19 @@ class Fused:
     def _dot(self, equation: Equation, contract: Any, batch: Any) -> None:
         (x, y), (out,) = equation.inputs, equation.outputs
         of = self.graph.avals[out]
-        operands = []
-        for k, value in enumerate((x, y)):
-            view = self._view(value)
-            free = tuple(a for a in range(len(view.shape)) if a not in contract[k] and a not in batch[k])
-            groups = (batch[k], free, contract[k]) if k == 0 else (batch[k], contract[k], free)
-            operands.append(self._matrix(view, groups))
+        both = [self._view(x), self._view(y)]
+        free = [
+            tuple(a for a in range(len(v.shape)) if a not in contract[k] and a not in batch[k])
+            for k, v in enumerate(both)
+        ]
+        terms = math.prod(both[0].shape[a] for a in contract[0])
+        if 0 < terms <= SHORT and free[1] and both[1].shape[free[1][-1]] >= 4:
+            self._short_dot(out, both, free, contract, batch)
+            return
+        operands = [
+            self._matrix(both[0], (batch[0], free[0], contract[0])),
+            self._matrix(both[1], (batch[1], contract[1], free[1])),
+        ]
         target = whole(Buffer(of.size, of.dtype), of.shape)
         b, m, n = operands[0].shape[0], operands[0].shape[1], operands[1].shape[2]
         matrix = View(target.buffer, 0, (m * n, n, 1), (b, m, n))
@@ -320,6 +333,39 @@ class Fused:
             Product(operands[0], operands[1], matrix), [operands[0].buffer, operands[1].buffer], [target.buffer]
         )
         self._views[out] = target
+
+    def _short_dot(self, out: int, both: list[View], free: list[Shape], contract: Any, batch: Any) -> None:
+        """Compute a product with few terms entry by entry: the loop runs along the second factor's last free axis."""
+        of = self.graph.avals[out]
+        x, y = (views.transpose(both[k], (*batch[k], *contract[k], *free[k])) for k in (0, 1))
+        nb, nc, nx = len(batch[0]), len(contract[0]), len(free[0])
+        if y.strides[-1] != 1:
+            fresh = whole(Buffer(math.prod(y.shape), y.dtype), y.shape)
+            self._copy(y, fresh)
+            y = fresh
+        step = self._loop_for(of.shape, (), max(self._written.get(v.buffer, -1) for v in (x, y)) + 1)
+        dtype = of.dtype
+        total = -1
+        for place in np.ndindex(*x.shape[nb : nb + nc]):
+            spread = (
+                ((*x.strides[:nb], *x.strides[nb + nc :], *(0,) * len(free[1])), x),
+                (
+                    (*y.strides[:nb], *(0,) * nx, *y.strides[nb + nc :]),
+                    y,
+                ),
+            )
+            a, b = (
+                self._load(
+                    step,
+                    View(v.buffer, v.offset + sum(map(mul, place, v.strides[nb : nb + nc])), strides, of.shape),
+                )
+                for strides, v in spread
+            )
+            if total < 0:
+                total = self._item(step, Op("mul", (a, b), (), (dtype, dtype), dtype))
+            else:
+                total = self._item(step, Op("madd", (a, b, total), (), (dtype,) * 3, dtype))
+        self._home[out] = (step, total)
 
     def _matrix(self, view: View, groups: Any) -> View:
         """Return a view as (batch, rows, columns) with a unit stride among the last two, copied where it must be."""

@@ -282,6 +282,8 @@ def _mathlib(name: str) -> Callable[..., Any]:
 
 _TABLE: Final[dict[str | None, Callable[..., Any]]] = {
     "add": _arithmetic("fadd", "add"),
+    # For sums of products, in one rounding or two as the processor likes it better.
+    "madd": lambda o: o.intrinsic("fmuladd", *o.args),
     "sub": _arithmetic("fsub", "sub"),
     "mul": _arithmetic("fmul", "mul"),
     "neg": _neg,
