@@ -12,9 +12,12 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+associative_scan = _api.associative_scan
 check_grads = _api.check_grads
+cond = _api.cond
 custom_jvp = _api.custom_jvp
 custom_vjp = _api.custom_vjp
+fori_loop = _api.fori_loop
 grad = _api.grad
 hessian = _api.hessian
 hvp = _api.hvp
@@ -24,19 +27,25 @@ jacrev = _api.jacrev
 jit = _api.jit
 jvp = _api.jvp
 linearize = _api.linearize
+scan = _api.scan
 stop_gradient = _api.stop_gradient
+switch = _api.switch
 trace = _api.trace
 value_and_grad = _api.value_and_grad
 vjp = _api.vjp
 vmap = _api.vmap
+while_loop = _api.while_loop
 
 __all__ = [
     "Graph",
     "WengertError",
+    "associative_scan",
     "check_grads",
+    "cond",
     "custom_jvp",
     "custom_vjp",
     "explain",
+    "fori_loop",
     "grad",
     "hessian",
     "hvp",
@@ -47,11 +56,14 @@ __all__ = [
     "jvp",
     "linearize",
     "register_dataclass",
+    "scan",
     "stop_gradient",
+    "switch",
     "trace",
     "value_and_grad",
     "vjp",
     "vmap",
+    "while_loop",
 ]
 
 

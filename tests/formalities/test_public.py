@@ -11,7 +11,7 @@ import pytest
 import wengert
 
 PROMISED = """grad value_and_grad jvp vjp linearize jacobian hessian hvp vmap stop_gradient custom_jvp custom_vjp
-check_grads trace explain""".split()
+check_grads trace explain scan fori_loop while_loop cond switch associative_scan""".split()
 
 SECTION = re.compile(r"^([A-Z][A-Za-z ]+)\n(-+)$", re.MULTILINE)
 

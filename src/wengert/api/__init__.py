@@ -3,15 +3,19 @@
 from .batching import vmap
 from .check import check_grads
 from .compile import jit
+from .control import associative_scan, cond, fori_loop, scan, switch, while_loop
 from .custom import custom_jvp, custom_vjp
 from .differentiate import grad, jvp, linearize, stop_gradient, value_and_grad, vjp
 from .inspect import trace
 from .jacobians import hessian, hvp, jacfwd, jacobian, jacrev
 
 __all__ = [
+    "associative_scan",
     "check_grads",
+    "cond",
     "custom_jvp",
     "custom_vjp",
+    "fori_loop",
     "grad",
     "hessian",
     "hvp",
@@ -21,9 +25,12 @@ __all__ = [
     "jit",
     "jvp",
     "linearize",
+    "scan",
     "stop_gradient",
+    "switch",
     "trace",
     "value_and_grad",
     "vjp",
     "vmap",
+    "while_loop",
 ]

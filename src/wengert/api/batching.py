@@ -13,6 +13,7 @@ from ..errors import ArgumentError, ShapeError, explain
 from ..trace.force import BATCHED
 from ..transforms.batch import batch, is_batched
 from .call import Call, derived
+from .room import with_room
 
 
 def vmap(fun: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
@@ -46,6 +47,7 @@ def vmap(fun: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callab
     array([3., 4.])
     """
 
+    @with_room
     @functools.wraps(fun)
     def batched(*args: Any, **kwargs: Any) -> Any:
         call = Call(fun, args, kwargs, tuple(range(len(args))), "vmap", promote=False)

@@ -20,6 +20,7 @@ from ..core.symbol import Sym
 from ..core.tree import flatten, unflatten
 from ..errors import ArgumentError, explain
 from ..ops.control import Literal
+from ..ops.loop_operands import TapeFull
 from ..run.cache import Cache, collector_paused
 from ..run.tiers import Tiered
 from ..trace.context import current
@@ -29,6 +30,7 @@ from ..trace.tracer import wrap_result
 from ..transforms.simplify import simplify
 from .call import Call, array_like, as_tuple
 from .lowered import Lowered
+from .room import retried
 
 MAX_VARIANTS: Final = 16
 """Programs per signature, for code that branches on values, before jit falls back to recording at each call."""
@@ -132,10 +134,22 @@ class Jitted:
             signature = tuple([(a.shape, a.dtype) if type(a) is np.ndarray else type(a) for a in args])
             variant = self._fast.get(signature)
             if variant is not None and current() is None:
-                return variant.finish(variant.native(args))
+                try:
+                    return variant.finish(variant.native(args))
+                except TapeFull as full:
+                    return retried(full, lambda: self._afresh(args, kwargs))
         else:
             signature = None
-        return self._call(args, kwargs, signature)
+        try:
+            return self._call(args, kwargs, signature)
+        except TapeFull as full:
+            return retried(full, lambda: self._afresh(args, kwargs))
+
+    def _afresh(self, args: Any, kwargs: Any) -> Any:
+        """Call with everything recorded anew: a loop needs more room for residuals."""
+        self._cache.clear()
+        self._fast.clear()
+        return self._call(args, kwargs, None)
 
     def _call(self, args: Any, kwargs: Any, signature: Any) -> Any:
         leaves, tree, static = self._split(args, kwargs)

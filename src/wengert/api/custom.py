@@ -16,7 +16,8 @@ from ..core.source import user_line
 from ..core.symbol import Sym
 from ..core.tree import flatten, tree_map, unflatten
 from ..errors import ArgumentError, MissingRuleError, explain
-from ..ops.control import SubGraph, custom_call
+from ..ops.control import custom_call
+from ..ops.subgraph import SubGraph
 from ..trace.context import current
 from ..trace.rebind import rebound
 from ..trace.record import record

@@ -22,6 +22,7 @@ from ..transforms.forward import forward
 from ..transforms.reverse import gradient
 from ..transforms.transpose import transpose
 from .call import Call, Derived, as_tuple, derived
+from .room import with_room
 
 
 def value_and_grad(
@@ -62,6 +63,7 @@ def value_and_grad(
     single = isinstance(argnums, int)
     name = "grad"
 
+    @with_room
     @functools.wraps(fun)
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         call = Call(fun, args, kwargs, positions, name)
@@ -162,6 +164,7 @@ def leaf_aval(value: Any) -> Aval:
 # -- forward mode -----------------------------------------------------------------------------------------------------
 
 
+@with_room
 def jvp(
     fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False
 ) -> tuple[Any, ...]:
@@ -308,6 +311,7 @@ class Split:
         self.out_avals = [leaf_aval(out) for out in recording.outputs]
 
 
+@with_room
 def linearize(fun: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
     """Evaluate a function and return its derivative there as a linear function.
 
@@ -342,6 +346,7 @@ def linearize(fun: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[...
     return unflatten(split.recording.structure, split.outs), LinearMap(pushforward, "The pushforward: J v.")
 
 
+@with_room
 def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """Evaluate a function and return its pullback (reverse mode).
 

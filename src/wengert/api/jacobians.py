@@ -15,6 +15,7 @@ from ..run.cache import PROGRAMS
 from ..transforms.batch import batch
 from .call import Call, Derived, as_tuple
 from .differentiate import Split, check_pair, grad, jvp
+from .room import with_room
 
 
 def jacobian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, mode: str = "auto") -> Callable[..., Any]:
@@ -61,6 +62,7 @@ def jacobian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, mode: st
         )
     positions, single = as_tuple(argnums), isinstance(argnums, int)
 
+    @with_room
     @functools.wraps(fun)
     def jacobian_function(*args: Any, **kwargs: Any) -> Any:
         split = Split(Call(fun, args, kwargs, positions, "jacobian"))
@@ -213,6 +215,7 @@ def hessian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callab
     return jacfwd(jacrev(fun, argnums), argnums)
 
 
+@with_room
 def hvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """Return the Hessian of a scalar function times a vector.
 

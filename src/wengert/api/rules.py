@@ -19,7 +19,8 @@ from ..core.builder import Builder, inline
 from ..core.graph import Graph
 from ..core.tree import Tree, flatten, unflatten
 from ..errors import MissingRuleError, explain
-from ..ops.control import CallRule, SubGraph, custom_pullback
+from ..ops.control import CallRule, custom_pullback
+from ..ops.subgraph import SubGraph
 from ..trace.fingerprint import Fingerprint, fingerprint
 from ..transforms.batch import batch
 from ..transforms.forward import instantiate, push, tangent_aval

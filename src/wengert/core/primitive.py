@@ -100,6 +100,11 @@ class Primitive:
         without bound; see ``transforms.forward``.
     push : callable(primals, tangents, outputs, **params) -> outputs, tangents, optional
         ``jvp`` for an operation of several outputs whose derivative computes them in another way.
+    linearize : callable(primals, tangents, **params) -> outputs, tangents, optional
+        As ``push``, in two equations: one that does not depend on tangents, and one that is linear in them.  For
+        operations that hold graphs, whose ``push`` does both in one.
+    gather : callable(cotangent(s), so_far, *inputs, **params) -> contributions, optional
+        ``transpose`` that is also told what has been gathered so far for each input, to add to it in place.
     remember : bool
         False where ``infer`` is not worth remembering: parameters that hold graphs and the user's functions would be
         kept alive.
@@ -126,6 +131,8 @@ class Primitive:
     push: Rule | None = None
     remember: bool = True
     split: Rule | None = None
+    linearize: Rule | None = None
+    gather: Rule | None = None
     inferred: dict[Any, tuple[Aval, ...]] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:

@@ -2,6 +2,7 @@
 
 from . import (
     arithmetic,
+    branch,
     compare,
     control,
     convolution,
@@ -10,6 +11,7 @@ from . import (
     fft,
     index,
     linalg,
+    loop,
     product,
     reduce,
     shape,
@@ -21,6 +23,7 @@ from . import (
 
 __all__ = [
     "arithmetic",
+    "branch",
     "compare",
     "control",
     "convolution",
@@ -29,6 +32,7 @@ __all__ = [
     "fft",
     "index",
     "linalg",
+    "loop",
     "product",
     "reduce",
     "shape",

@@ -8,7 +8,7 @@ protocol of :class:`CallRule` and :class:`PullbackRule`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..core.evaluate import evaluate
 from ..core.graph import Graph
 from ..core.primitive import NoRule, Sample, primitive
 from .family import full_like, scaled, with_batch, zero_jvp
+from .subgraph import SubGraph
 
 
 class Literal:
@@ -46,32 +47,6 @@ literal = primitive(
     label="gradient stop",
     explanation="a constant has a zero derivative",
 )
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class SubGraph(Graph):
-    """A graph as a parameter: equal to another one that was recorded with the same structure.
-
-    Attributes
-    ----------
-    key : hashable
-        The structure.
-    """
-
-    key: Any = None
-    hashed: int = field(default=0, repr=False)
-
-    @staticmethod
-    def of(graph: Graph, key: Any) -> SubGraph:
-        """Return a graph with its structure."""
-        fields = (graph.avals, graph.inputs, graph.equations, graph.outputs, graph.names, graph.constants)
-        return SubGraph(*fields, key=key, hashed=hash(key))
-
-    def __hash__(self) -> int:
-        return self.hashed
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SubGraph) and self.hashed == other.hashed and bool(self.key == other.key)
 
 
 # -- a function with a rule of its own --------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from ..core.aval import aval
 from ..core.builder import Builder
 from ..core.graph import Graph
 from ..ops.family import with_batch
+from ..ops.subgraph import SubGraph, enters
 
 
 def batch(graph: Graph, size: int, axes: Sequence[int | None], out_axes: Sequence[int | None]) -> Graph:
@@ -63,6 +64,19 @@ def is_batched(graph: Graph, axes: Sequence[int | None]) -> list[bool]:
         if not batched.isdisjoint(equation.inputs):
             batched.update(equation.outputs)
     return [i in batched for i in graph.outputs]
+
+
+@enters("spreads")
+def spreads(graph: Graph, flags: Sequence[bool]) -> tuple[bool, ...]:
+    """Say for each output whether it depends on a batched input."""
+    return tuple(is_batched(graph, [0 if on else None for on in flags]))
+
+
+@enters("batched")
+def batched(graph: SubGraph, size: int, flags: Sequence[bool], outputs: Sequence[bool]) -> SubGraph:
+    """Return a sub-graph for a batch, which is axis 0 of the inputs and outputs that are marked."""
+    axes = [0 if on else None for on in flags]
+    return SubGraph.from_graph(batch(graph, size, axes, [0 if on else None for on in outputs]))
 
 
 def move_axis(x: Any, source: int, target: int) -> Any:

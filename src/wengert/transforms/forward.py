@@ -8,6 +8,7 @@ from typing import Any
 from ..core.aval import Aval, aval
 from ..core.builder import Builder
 from ..core.graph import Equation, Graph
+from ..ops.subgraph import SubGraph, enters
 from .pairs import pair_rules
 
 
@@ -17,7 +18,7 @@ def tangent_aval(of: Aval) -> Aval:
 
 
 def push(
-    graph: Graph, builder: Builder, primals: Sequence[Any], tangents: Sequence[Any]
+    graph: Graph, builder: Builder, primals: Sequence[Any], tangents: Sequence[Any], apart: bool = False
 ) -> tuple[list[Any], list[Any]]:
     """Record a graph and its pushforward in ``builder``.
 
@@ -25,6 +26,8 @@ def push(
     ----------
     primals, tangents
         One symbol for each input; a tangent of ``None`` is zero.
+    apart : bool
+        Keep what depends on tangents in equations of its own, as linearization needs it.
 
     Returns
     -------
@@ -49,7 +52,9 @@ def push(
             _push_split(graph, equation, builder, env, dot, splits)
         elif record.multiple:
             ts: Any = (None,) * len(out)
-            if active and record.push is not None:
+            if active and apart and record.linearize is not None:
+                out, ts = record.linearize(ins, moving, **dict(equation.params))
+            elif active and record.push is not None:
                 out, ts = record.push(ins, moving, out, **dict(equation.params))
             elif active:
                 ts = record.jvp(ins, moving, out, **dict(equation.params))
@@ -124,6 +129,18 @@ def forward(graph: Graph, active: Sequence[bool]) -> Graph:
     env, dot = push(graph, builder, primals, tangents)
     outs = [env[i] for i in graph.outputs]
     return builder.build(outs + [instantiate(builder, dot[i], graph.avals[i]) for i in graph.outputs])
+
+
+@enters("pushforward")
+def pushforward(graph: Graph, active: Sequence[bool]) -> tuple[SubGraph, tuple[bool, ...]]:
+    """Return (inputs, tangents of the active inputs) -> (outputs, tangents of outputs that move), and which do."""
+    builder = Builder(reuse=True)
+    primals = [builder.input(tangent_aval(of)) for of in graph.in_avals]
+    tangents = [builder.input(tangent_aval(of)) if a else None for of, a in zip(graph.in_avals, active, strict=True)]
+    env, dot = push(graph, builder, primals, tangents)
+    dots = [dot[i] for i in graph.outputs]
+    made = builder.build([*[env[i] for i in graph.outputs], *[t for t in dots if t is not None]], graph.names)
+    return SubGraph.from_graph(made), tuple([t is not None for t in dots])
 
 
 def instantiate(builder: Builder, tangent: Any, of: Aval) -> Any:

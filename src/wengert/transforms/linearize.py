@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..core.builder import Builder
 from ..core.graph import Graph, prune
+from ..ops.subgraph import enters
 from .forward import instantiate, push, tangent_aval
 
 
@@ -46,12 +48,34 @@ def linearize(graph: Graph, active: Sequence[bool], reuse: bool = True) -> Linea
     reuse : bool
         Compute common subexpressions once.  Tables that show every equation's own tangent and cotangent say no.
     """
+    builder, primals, tangents, env, dot = _pushed(graph, active, reuse)
+    out_dots = [instantiate(builder, dot[i], graph.avals[i]) for i in graph.outputs]
+    return _parted(graph, builder, primals, tangents, env, dot, out_dots)
+
+
+@enters("split")
+def split(graph: Graph, active: Sequence[bool]) -> tuple[Linearized, tuple[bool, ...]]:
+    """Return a sub-graph linearized, the linear part with those outputs only that move, and which do."""
+    builder, primals, tangents, env, dot = _pushed(graph, active, True)
+    dots = [dot[i] for i in graph.outputs]
+    parts = _parted(graph, builder, primals, tangents, env, dot, [t for t in dots if t is not None])
+    return parts, tuple([t is not None for t in dots])
+
+
+def _pushed(graph: Graph, active: Sequence[bool], reuse: bool) -> tuple[Builder, list[Any], list[Any], Any, Any]:
+    """Record a graph and its pushforward, what depends on tangents in equations of its own."""
     builder = Builder(reuse=reuse)
     primals = [builder.input(of) for of in graph.in_avals]
     tangents = [builder.input(tangent_aval(of)) if a else None for of, a in zip(graph.in_avals, active, strict=True)]
-    env, dot = push(graph, builder, primals, tangents)
+    return builder, primals, tangents, *push(graph, builder, primals, tangents, apart=True)
+
+
+def _parted(
+    graph: Graph, builder: Builder, primals: list[Any], tangents: list[Any], env: Any, dot: Any, ends: list[Any]
+) -> Linearized:
+    """Part what depends on tangents from what does not."""
     outs = [builder.number(env[i]) for i in graph.outputs]
-    out_dots = [builder.number(instantiate(builder, dot[i], graph.avals[i])) for i in graph.outputs]
+    out_dots = [builder.number(t) for t in ends]
 
     moving = {t.id for t in tangents if t is not None}
     known, linear = [], []

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core.builder import Builder
-from ..core.graph import Graph
+from ..core.builder import Builder, inline
+from ..core.graph import Graph, prune
 from ..ops.family import Linear
 from ..ops.index import Into
+from ..ops.loop_operands import Gathered
+from ..ops.subgraph import SubGraph, enters
 from .forward import instantiate, tangent_aval
 
 
@@ -31,14 +33,21 @@ class Cotangents:
         if ct is None:
             return
         so_far = self.sums.get(i)
-        if isinstance(ct, Into):
+        if isinstance(ct, Gathered):
+            self.sums[i] = ct.ct
+        elif isinstance(ct, Into):
             self.sums[i] = ct.add_to(instantiate(self.builder, so_far, self.avals[i]))
         else:
             self.sums[i] = ct if so_far is None else so_far + ct
 
 
 def pull(
-    graph: Graph, residuals: int, builder: Builder, known: Sequence[Any], cotangents: Sequence[Any]
+    graph: Graph,
+    residuals: int,
+    builder: Builder,
+    known: Sequence[Any],
+    cotangents: Sequence[Any],
+    gathered: dict[int, Any] | None = None,
 ) -> dict[int, Any]:
     """Record the transpose of a linear graph in ``builder``.
 
@@ -50,6 +59,8 @@ def pull(
         Symbols of the residuals.
     cotangents : sequence
         One symbol for each output; ``None`` is zero.
+    gathered : dict, optional
+        What has flowed back to some inputs already, to be added to.
 
     Returns
     -------
@@ -57,7 +68,7 @@ def pull(
         Number of a value of ``graph`` -> its cotangent.  Values that nothing flows back to are absent.
     """
     env: dict[int, Any] = dict(zip(graph.inputs[:residuals], known, strict=True))
-    sums = Cotangents(builder, graph.avals)
+    sums = Cotangents(builder, graph.avals, dict(gathered or {}))
     for i, ct in zip(graph.outputs, cotangents, strict=True):
         if i not in env:
             sums.add(i, ct)
@@ -70,7 +81,16 @@ def pull(
             continue
         ins = [env[i] if i in env else Linear(graph.avals[i]) for i in equation.inputs]
         incoming = cts if record.multiple else cts[0]
-        for i, ct in zip(equation.inputs, record.transpose(incoming, *ins, **dict(equation.params)), strict=True):
+        if record.gather is not None:
+            # A value that is read twice gathers through its first place; what comes by the others is added.
+            reads = equation.inputs
+            first = [i not in reads[:k] for k, i in enumerate(reads)]
+            before = [sums.sums.get(i) if f and i not in env else None for i, f in zip(reads, first, strict=True)]
+            made = record.gather(incoming, before, *ins, **dict(equation.params))
+            made = [ct if f or not isinstance(ct, Gathered) else ct.ct for ct, f in zip(made, first, strict=True)]
+        else:
+            made = record.transpose(incoming, *ins, **dict(equation.params))
+        for i, ct in zip(equation.inputs, made, strict=True):
             if i not in env:
                 sums.add(i, ct)
     builder.place = outer
@@ -87,3 +107,38 @@ def transpose(graph: Graph, residuals: int) -> Graph:
     sums = pull(graph, residuals, builder, known, cts)
     wanted = graph.inputs[residuals:]
     return builder.build([instantiate(builder, sums.get(i), graph.avals[i]) for i in wanted])
+
+
+@enters("transposed")
+def transposed(graph: SubGraph, linear: Sequence[bool], gathered: Sequence[bool], given: Sequence[bool]) -> SubGraph:
+    """Return the transpose of a graph that is linear in the inputs that ``linear`` marks.
+
+    What does not depend on those is computed first.  The transpose takes the other inputs, the cotangents of the
+    outputs that ``given`` marks (the others are zero), and what has been gathered so far for those of the linear
+    inputs that ``gathered`` marks; it returns the cotangents of the linear inputs, what had been gathered added.
+    """
+    moving = {i for i, on in zip(graph.inputs, linear, strict=True) if on}
+    first, rest = [], []
+    for equation in graph.equations:
+        if moving.isdisjoint(equation.inputs):
+            first.append(equation)
+        else:
+            moving.update(equation.outputs)
+            rest.append(equation)
+    rest = prune(rest, graph.outputs)
+    fixed = [i for i, on in zip(graph.inputs, linear, strict=True) if not on]
+    wanted = [i for i, on in zip(graph.inputs, linear, strict=True) if on]
+    read = tuple(dict.fromkeys([i for equation in rest for i in equation.inputs if i not in moving]))
+    builder = Builder(reuse=True)
+    known = [builder.input(tangent_aval(graph.avals[i])) for i in fixed]
+    cts = [
+        builder.input(tangent_aval(graph.avals[i])) if on else None for i, on in zip(graph.outputs, given, strict=True)
+    ]
+    sums = {i: builder.input(tangent_aval(graph.avals[i])) for i, on in zip(wanted, gathered, strict=True) if on}
+    before = Graph(graph.avals, tuple(fixed), tuple(prune(first, read)), read)
+    values = inline(before, builder, known)
+    part = Graph(graph.avals, (*read, *wanted), tuple(rest), graph.outputs)
+    cts = [ct if i in moving else None for i, ct in zip(graph.outputs, cts, strict=True)]
+    found = pull(part, len(read), builder, values, cts, sums)
+    outs = [instantiate(builder, found.get(i), graph.avals[i]) for i in wanted]
+    return SubGraph.from_graph(builder.build(outs))
