@@ -10,7 +10,7 @@ from llvmlite import ir
 from ...core.graph import Graph
 from .compiler import emit_module
 from .layout import emission
-from .loops import Fill, Load, Loop, Op, Product, View, canonical
+from .loops import Fill, Load, Loop, Op, Product, Rows, View, canonical
 from .target import assembly, optimise
 
 
@@ -36,18 +36,28 @@ def step_text(step: Any, graph: Graph) -> str:
         ]
         shape = "x".join(map(str, step.shape)) or "1"
         return f"loop {shape}: {loads} loads; {' '.join(ops) or 'copy'}; -> {', '.join(stores)}"
+    if isinstance(step, Rows):
+        head = f"{step.count} rows in blocks of {step.block}, {step.tasks} tasks: "
+        return head + " | ".join(step_text(loop, graph) for loop in step.loops)
     return f"interpret {graph.equations[step.equation].primitive.name}"
 
 
-def _what(step: Any) -> Any:
+def _what(step: Any, leading: int = 0) -> Any:
     if isinstance(step, Product):
         return ("product", step.x.dtype)
-    return emission(step, canonical(step.shape, step.accesses)[1])
+    return emission(step, canonical(step.shape, step.accesses, leading)[1])
 
 
 def modules(program: Any) -> list[ir.Module]:
     """Return the IR of every loop nest and product."""
-    return [emit_module(_what(step)) for step in program.steps if isinstance(step, (Loop, Product)) and _runs(step)]
+    found = []
+    for step in program.steps:
+        if isinstance(step, Rows):
+            for loop, leading in zip(step.loops, step.leading, strict=True):
+                found.append(emit_module(_what(loop, max(leading, 0))))
+        elif isinstance(step, (Loop, Product)) and _runs(step):
+            found.append(emit_module(_what(step)))
+    return found
 
 
 def _runs(step: Any) -> bool:
@@ -61,6 +71,8 @@ def assemblies(program: Any) -> list[str]:
 
 def operations(step: Any) -> int:
     """Count the scalar operations of a step."""
+    if isinstance(step, Rows):
+        return sum(map(operations, step.loops))
     if isinstance(step, Product):
         return 2 * math.prod(step.x.shape) * step.y.shape[2]
     if isinstance(step, Loop):
@@ -71,6 +83,8 @@ def operations(step: Any) -> int:
 
 def bytes_moved(step: Any) -> int:
     """Count the bytes that a step reads and writes: each distinct entry once."""
+    if isinstance(step, Rows):
+        return sum(map(bytes_moved, step.loops))
     if isinstance(step, Fill):
         return int(step.buffer.size * step.buffer.dtype.itemsize)
     views = step.accesses if isinstance(step, Loop) else [step.x, step.y, step.out] if isinstance(step, Product) else []

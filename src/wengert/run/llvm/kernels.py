@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
-
-import numpy as np
 
 from .. import llvm
 from ..cache import Cache
@@ -57,28 +54,3 @@ def _the(kernel: Kernel) -> Kernel:
 
 def _kernel(structure: Any, what: Any) -> Kernel:
     return Kernel(library(structure, [NAME], lambda: llvm.compiler.emit_module(what)))
-
-
-_DATA: Final = 16
-"""Where an array object keeps the address of its data: behind the reference count and the type (NumPy's ABI)."""
-
-
-@functools.cache
-def runner() -> tuple[Any, Any]:
-    """Return the function that runs a list of kernels: ``run(count, functions, descriptions, table, bases)``.
-
-    The table holds first the base addresses, then as many addresses of array objects (0 for none), from which it
-    fetches the data's addresses before it starts.  It is called through ctypes, which releases the interpreter's
-    lock.
-    """
-    probe = np.zeros(1)
-    if ctypes.c_int64.from_address(id(probe) + _DATA).value != probe.ctypes.data:
-        raise RuntimeError(
-            "this NumPy lays out its array objects in a way that Wengert does not know; please report it"
-        )
-    made = library(RUNNER, [RUNNER], lambda: llvm.compiler.emit_runner(RUNNER, _DATA))
-    prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 5)
-    return made, prototype(made[RUNNER])
-
-
-RUNNER: Final = "wengert_run"

@@ -7,6 +7,7 @@ offset and one stride per axis; a stride of 0 is a broadcast (in a load) or a re
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -171,6 +172,33 @@ class Product:
 
 
 @dataclass(eq=False, slots=True)
+class Rows:
+    """Loops that run together over blocks of rows, and in several threads; see :mod:`.rows`.
+
+    Attributes
+    ----------
+    loops : list of Loop
+    leading : list of int
+        How many axes of each loop make up the rows; -1 for a lone loop, whose rows are its outermost loop's steps.
+    count, block, part, tasks : int
+        Number of rows, rows of a block, rows of a task, and tasks that threads share.
+    scratch : list of (Buffer, int)
+        Memory for one block, for each thread; bytes of a row.
+    partial : list of (Buffer, int)
+        Sums over rows, a part for each task; bytes of a part.
+    """
+
+    loops: list[Loop]
+    leading: list[int]
+    count: int
+    block: int
+    part: int
+    tasks: int
+    scratch: list[tuple[Buffer, int]] = field(default_factory=list)
+    partial: list[tuple[Buffer, int]] = field(default_factory=list)
+
+
+@dataclass(eq=False, slots=True)
 class Python:
     """An equation that the interpreter computes between native steps."""
 
@@ -185,31 +213,40 @@ class Python:
 # -- bringing loops into canonical form -------------------------------------------------------------------------------
 
 
-def canonical(shape: Shape, accesses: list[View]) -> tuple[Shape, list[Shape]]:
+def canonical(shape: Shape, accesses: list[View], leading: int = 0) -> tuple[Shape, list[Shape], int]:
     """Return a simpler nest with the same points: axes of size 1 dropped, axes merged, the best one innermost.
+
+    Parameters
+    ----------
+    shape, accesses
+    leading : int
+        So many axes at the front, which must be one for all accesses, stay outside.
 
     Returns
     -------
     shape, strides
         Sizes of the loops from the outside in, and for each access its strides.
+    steps : int
+        Steps of the outermost loop for each step of the leading axes.
     """
-    axes = [a for a, n in enumerate(shape) if n != 1]
-
-    # Innermost is the axis along which most accesses are contiguous; outside come the larger strides.
-    def weight(a: int) -> tuple[Any, ...]:
-        unit = sum(1 for v in accesses if v.strides[a] == 1)
-        return (unit == 0, -unit, sum(abs(v.strides[a]) for v in accesses))
-
+    axes = [a for a, n in enumerate(shape) if n != 1 and a >= leading]
     if axes:
-        inner = min(axes, key=lambda a: (*weight(a), -a))
+        inner = innermost(axes, accesses)
         rest = [a for a in axes if a != inner]
         rest.sort(key=lambda a: (-max(abs(v.strides[a]) for v in accesses), a))
         axes = [*rest, inner]
     sizes = [shape[a] for a in axes]
     strides = [[v.strides[a] for a in axes] for v in accesses]
+    if leading:
+        sizes.insert(0, math.prod(shape[:leading]))
+        for s, v in zip(strides, accesses, strict=True):
+            s.insert(0, row_stride(v.strides, shape, leading))
+    steps = 1
     k = len(sizes) - 2
     while k >= 0:
         if all(s[k] == s[k + 1] * sizes[k + 1] for s in strides):
+            if k == 0:
+                steps = sizes[1]
             sizes[k + 1] *= sizes[k]
             del sizes[k]
             for s in strides:
@@ -218,4 +255,19 @@ def canonical(shape: Shape, accesses: list[View]) -> tuple[Shape, list[Shape]]:
     if not sizes:
         sizes = [1]
         strides = [[0] for _ in strides]
-    return tuple(sizes), [tuple(s) for s in strides]
+    return tuple(sizes), [tuple(s) for s in strides], steps
+
+
+def innermost(axes: list[int], accesses: list[View]) -> int:
+    """Return the axis along which a step touches the least memory."""
+
+    def cost(a: int) -> tuple[float, int]:
+        touched = sum(0.0 if v.strides[a] == 0 else 1 / 8 if v.strides[a] == 1 else 1.0 for v in accesses)
+        return touched, -a
+
+    return min(axes, key=cost)
+
+
+def row_stride(strides: Shape, shape: Shape, leading: int) -> int:
+    """Return the stride of the first axes taken as one."""
+    return next((strides[a] for a in range(leading - 1, -1, -1) if shape[a] != 1), 0)

@@ -16,6 +16,12 @@ MATHLIB: Final = (
     "pow cbrt hypot erf erfc sigmoid"
 ).split()
 
+CHEAP: Final = frozenset(
+    "add sub mul neg scale integer_pow convert copy stop_gradient abs sign copysign eq ne lt le gt ge max min select "
+    "isnan isinf isfinite signbit floor ceil trunc rint logical_and logical_or logical_xor logical_not".split()
+)
+"""Operations of one or a few instructions."""
+
 _FLOAT_ONLY: Final = frozenset([*MATHLIB, "sqrt", "scale", "div", "reciprocal", "signbit", "copysign", "logaddexp"])
 
 OPERATIONS: Final = _FLOAT_ONLY | frozenset(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from .loops import Buffer, Fill, Loop, Product, Python
+from .loops import Buffer, Fill, Loop, Product, Python, Rows
 
 ALIGN: Final = 64
 """Bytes; a cache line, and the widest vector."""
@@ -14,6 +14,8 @@ def touched(step: Any) -> list[Buffer]:
     """Return the buffers that a step reads or writes."""
     if isinstance(step, Loop):
         return [view.buffer for view in step.accesses]
+    if isinstance(step, Rows):
+        return [view.buffer for loop in step.loops for view in loop.accesses]
     if isinstance(step, Fill):
         return [step.buffer]
     if isinstance(step, Product):

@@ -10,10 +10,13 @@ import numpy as np
 from ...core.graph import Graph
 from .blas import describe_product
 from .fuse import Fused
-from .kernels import Kernel, compile_kernels, runner
+from .kernels import Kernel, compile_kernels
 from .layout import describe, emission, structure
-from .loops import Buffer, Const, Fill, Loop, Product, Python, Store, canonical, whole
+from .loops import Buffer, Const, Fill, Loop, Product, Python, Rows, Store, canonical, whole
 from .plan import place, with_fills
+from .rows import share
+from .runtime import PARALLEL, ROWS, library, runner
+from .threads import POOL
 
 _WORD: Final = 8
 
@@ -54,13 +57,14 @@ class NativeProgram:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         fused = Fused(graph)
-        self.steps = with_fills(fused.steps, fused.fills)
+        self.steps = share(with_fills(fused.steps, fused.fills), POOL.size)
+        self._parallel = any(isinstance(step, Rows) and step.tasks > 1 for step in self.steps)
         self._number(fused)
         self.arena = place(self.steps, self._head)
         self._compile()
         self._interprets = any(isinstance(step, Python) for step in self.steps)
         self._frames: list[Frame] = []
-        self._run = runner()[1]
+        self._run = runner()
 
     # -- preparation --------------------------------------------------------------------------------------------------
 
@@ -105,6 +109,13 @@ class NativeProgram:
                     if buffer not in self._bases:
                         self._bases[buffer] = (number, 0)
                         number += 1
+        self._moving: list[tuple[int, Buffer]] = []  # (base, buffer): in the arena, but moved by tasks and blocks
+        for step in self.steps:
+            if isinstance(step, Rows):
+                for buffer, _ in (*step.scratch, *step.partial):
+                    self._bases[buffer] = (number, 0)
+                    self._moving.append((number, buffer))
+                    number += 1
         self._results = [(k, offset) for k, (base, _, offset) in enumerate(self._outputs) if base < 0]
         self._status = -1
         if fused.status is not None:
@@ -121,40 +132,75 @@ class NativeProgram:
         """Compile what is not known yet, and lay out the segments: native stretches and interpreted steps in turn."""
         prepared: list[Any] = []
         wanted: dict[Any, Any] = {}
+
+        def prepare(loop: Loop, leading: int = 0) -> tuple[Any, list[int], int]:
+            sizes, strides, steps = canonical(loop.shape, loop.accesses, leading)
+            key = structure(loop, sizes, strides)
+            wanted[key] = emission(loop, strides)
+            return key, describe(loop, sizes, strides, self._base), steps
+
         for step in self.steps:
             if isinstance(step, Fill):
                 step = _as_loop(step)
             if isinstance(step, Loop):
-                if 0 in step.shape or not step.stores:
-                    continue
-                sizes, strides = canonical(step.shape, step.accesses)
-                key = structure(step, sizes, strides)
-                wanted[key] = emission(step, strides)
-                prepared.append((key, describe(step, sizes, strides, self._base)))
+                if 0 not in step.shape and step.stores:
+                    prepared.append(prepare(step)[:2])
+            elif isinstance(step, Rows):
+                loops = [prepare(loop, max(n, 0)) for loop, n in zip(step.loops, step.leading, strict=True)]
+                prepared.append((step, loops))
             elif isinstance(step, Product):
-                if 0 in step.out.shape:
-                    continue
-                key = ("product", step.x.dtype.str)
-                wanted[key] = ("product", step.x.dtype)
-                prepared.append((key, describe_product(step, self._base)))
+                if 0 not in step.out.shape:
+                    key = ("product", step.x.dtype.str)
+                    wanted[key] = ("product", step.x.dtype)
+                    prepared.append((key, describe_product(step, self._base)))
             else:
                 prepared.append(step)
         self.kernels: dict[Any, Kernel] = compile_kernels(wanted)
+        self._keep: list[Any] = []
         self._segments: list[Any] = []
-        stretch: list[Any] = []
+        stretch: list[tuple[int, int]] = []
         for item in [*prepared, None]:
             if isinstance(item, tuple):
-                stretch.append(item)
+                step, what = item
+                native = self._rows(step, what) if isinstance(step, Rows) else self._native(step, what)
+                stretch.append(native)
                 continue
             if stretch:
-                descriptions = [np.array(numbers, np.int64) for _, numbers in stretch]
-                functions = np.array([self.kernels[key].address for key, _ in stretch], np.int64)
-                pointers = np.array([d.ctypes.data for d in descriptions], np.int64)
-                keep = (functions, pointers, descriptions)
-                self._segments.append((len(stretch), functions.ctypes.data, pointers.ctypes.data, keep))
+                table = np.array(stretch, np.int64).T.copy()  # functions, descriptions
+                self._keep.append(table)
+                self._segments.append((len(stretch), table[0].ctypes.data, table[1].ctypes.data))
                 stretch = []
             if item is not None:
                 self._segments.append(item)
+
+    def _kept(self, numbers: list[int]) -> int:
+        """Keep numbers where native code can read them; return their address."""
+        array = np.array(numbers, np.int64)
+        self._keep.append(array)
+        return int(array.ctypes.data)
+
+    def _native(self, key: Any, numbers: list[int]) -> tuple[int, int]:
+        """Return the addresses of a kernel and of its description."""
+        return self.kernels[key].address, self._kept(numbers)
+
+    def _rows(self, step: Rows, loops: list[tuple[Any, list[int], int]]) -> tuple[int, int]:
+        """Return what runs loops over blocks of rows, in tasks; see :mod:`.runtime` for the descriptions."""
+        calls = [(*self._native(key, numbers), steps) for key, numbers, steps in loops]
+        scratch = [(self._bases[buffer][0], row, buffer) for buffer, row in step.scratch]
+        if step.leading == [-1]:
+            callee = calls[0][:2]
+        else:
+            numbers = [step.count, step.block, self._n_bases, len(scratch), len(calls)]
+            numbers += [n for base, row, _ in scratch for n in (base, row)]
+            numbers += [n for call in calls for n in call]
+            callee = (library()[ROWS], self._kept(numbers))
+        if step.tasks == 1:
+            return callee
+        changes = [(self._bases[buffer][0], part, 0) for buffer, part in step.partial]
+        changes += [(base, 0, step.block * row) for base, row, _ in scratch]
+        numbers = [step.count, step.tasks, step.part, *callee, POOL.address, self._n_bases, len(changes)]
+        numbers += [n for change in changes for n in change]
+        return library()[PARALLEL], self._kept(numbers)
 
     # -- a call -------------------------------------------------------------------------------------------------------
 
@@ -174,6 +220,8 @@ class NativeProgram:
         for number, array in self._literals:
             frame.table[0, number] = array.ctypes.data
             frame.held[number] = array
+        for number, buffer in self._moving:
+            frame.table[0, number] = frame.table[0, 0] + buffer.offset
         for k, dtype, offset in self._scalars:
             frame.heads[k] = frame.arena[offset : offset + dtype.itemsize].view(dtype)
         if self._status >= 0:
@@ -184,6 +232,8 @@ class NativeProgram:
         return frame
 
     def _call(self, frame: Frame, args: Sequence[Any]) -> list[Any]:
+        if self._parallel and not POOL.ready:
+            POOL.start()
         objects, heads = frame.objects, frame.heads
         for k, _, _ in self._scalars:
             heads[k][0] = args[k]

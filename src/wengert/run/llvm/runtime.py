@@ -1,0 +1,459 @@
+"""What runs compiled kernels: one after another, over blocks of rows, and over threads.
+
+Everything that a program calls has one signature, that of a kernel,
+
+    void call(i8** table, i64* description, i64 from, i64 to)
+
+so that these compose.  ``wengert_parallel`` cuts its range into tasks for the pool of threads and calls something
+else for each; ``wengert_rows`` cuts its range into blocks that fit into a cache and calls several kernels for each.
+Both may give their callees a changed copy of the table of addresses: a place of its own for each task's part of a sum
+and for each thread's scratch memory.
+
+The pool's protocol.  The owner writes a job down, then opens it by storing its number, and takes tasks itself.  A
+thread that sees an open job first says that it is active, then looks again, and only then reads the job; the owner
+first closes the job and then waits until nobody is active.  As all of this is sequentially consistent, a thread
+either sees that the job is closed or is seen.  A thread that finds nothing spins for a moment, then sleeps; the owner
+wakes sleepers but never waits for them: those that come late find that all tasks are taken.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+from string import Template
+from typing import Any, Final
+
+import numpy as np
+
+from .. import llvm
+from .library import library as native
+
+RUN: Final = "wengert_run"
+PARALLEL: Final = "wengert_parallel"
+ROWS: Final = "wengert_rows"
+WORKER: Final = "wengert_worker"
+INITIALISE: Final = "wengert_pool_initialise"
+STOP: Final = "wengert_pool_stop"
+_EXPORTS: Final = [RUN, PARALLEL, ROWS, WORKER, INITIALISE, STOP]
+
+DATA: Final = 16
+"""Where an array object keeps the address of its data: behind the reference count and the type (NumPy's ABI)."""
+
+# The pool's state, in words of 8 bytes; what different threads write lies in different cache lines.
+_STATE: Final = {
+    "OPEN": 0,  # the number of the open job, 0 if there is none
+    "ACTIVE": 16,  # threads that may be looking at the job
+    "NEXT": 32,  # the next task to take
+    "SLEEPERS": 48,
+    "OWNER": 64,  # 1 while somebody has a job in here
+    "STOP": 80,
+    "JOB": 96,  # table, description, number
+    "MUTEX": 112,
+    "COND": 128,
+    "WORKERS": 144,
+}
+STATE_WORDS: Final = 160
+WORKERS: Final = _STATE["WORKERS"]
+_SPIN: Final = 1500
+"""Looks at the pool before a thread goes to sleep: some 50 microseconds, as long as waking it up would take."""
+
+_IR: Final = Template(r"""
+declare i32 @pthread_mutex_init(ptr, ptr)
+declare i32 @pthread_cond_init(ptr, ptr)
+declare i32 @pthread_mutex_lock(ptr)
+declare i32 @pthread_mutex_unlock(ptr)
+declare i32 @pthread_cond_wait(ptr, ptr)
+declare i32 @pthread_cond_broadcast(ptr)
+declare i32 @sched_yield()
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+$PAUSE_DECLARATION
+
+; -- one after another -----------------------------------------------------------------------------------------------
+
+; The table holds base addresses, then as many addresses of array objects (0 for none), from which it fetches where
+; the data is before it starts.
+define void @wengert_run(i64 %count, ptr %functions, ptr %descriptions, ptr %table, i64 %bases) {
+entry:
+  %has.bases = icmp sgt i64 %bases, 0
+  br i1 %has.bases, label %fetch, label %start
+fetch:
+  %i = phi i64 [ 0, %entry ], [ %i.next, %fetched ]
+  %k = add i64 %i, %bases
+  %item.at = getelementptr i64, ptr %table, i64 %k
+  %item = load i64, ptr %item.at
+  %present = icmp ne i64 %item, 0
+  br i1 %present, label %take, label %fetched
+take:
+  %field = add i64 %item, $DATA
+  %field.at = inttoptr i64 %field to ptr
+  %data = load i64, ptr %field.at
+  %base.at = getelementptr i64, ptr %table, i64 %i
+  store i64 %data, ptr %base.at
+  br label %fetched
+fetched:
+  %i.next = add i64 %i, 1
+  %more.bases = icmp slt i64 %i.next, %bases
+  br i1 %more.bases, label %fetch, label %start
+start:
+  %has.calls = icmp sgt i64 %count, 0
+  br i1 %has.calls, label %call, label %done
+call:
+  %c = phi i64 [ 0, %start ], [ %c.next, %call ]
+  %function.at = getelementptr ptr, ptr %functions, i64 %c
+  %function = load ptr, ptr %function.at
+  %description.at = getelementptr ptr, ptr %descriptions, i64 %c
+  %description = load ptr, ptr %description.at
+  %to = load i64, ptr %description
+  call void %function(ptr %table, ptr %description, i64 0, i64 %to)
+  %c.next = add i64 %c, 1
+  %more.calls = icmp slt i64 %c.next, %count
+  br i1 %more.calls, label %call, label %done
+done:
+  ret void
+}
+
+; -- over blocks of rows -----------------------------------------------------------------------------------------------
+
+; Description: rows, rows of a block, length of the table, number of scratch buffers, number of callees; for each
+; scratch buffer its base and the bytes of a row; for each callee its address, its description, and how many steps of
+; its outermost loop a row is.  A scratch buffer holds one block only: its base is moved back by what lies before.
+define void @wengert_rows(ptr %table, ptr %d, i64 %from, i64 %to) {
+entry:
+  %block.at = getelementptr i64, ptr %d, i64 1
+  %block = load i64, ptr %block.at
+  %length.at = getelementptr i64, ptr %d, i64 2
+  %length = load i64, ptr %length.at
+  %scratches.at = getelementptr i64, ptr %d, i64 3
+  %scratches = load i64, ptr %scratches.at
+  %callees.at = getelementptr i64, ptr %d, i64 4
+  %callees = load i64, ptr %callees.at
+  %scratch.0 = getelementptr i64, ptr %d, i64 5
+  %pairs = shl i64 %scratches, 1
+  %callee.0 = getelementptr i64, ptr %scratch.0, i64 %pairs
+  %copy = alloca i64, i64 %length, align 16
+  %bytes = shl i64 %length, 3
+  call void @llvm.memcpy.p0.p0.i64(ptr %copy, ptr %table, i64 %bytes, i1 false)
+  %any = icmp slt i64 %from, %to
+  br i1 %any, label %blocks, label %done
+blocks:
+  %first = phi i64 [ %from, %entry ], [ %end, %next.block ]
+  %beyond = add i64 %first, %block
+  %short = icmp slt i64 %to, %beyond
+  %end = select i1 %short, i64 %to, i64 %beyond
+  %has.scratch = icmp sgt i64 %scratches, 0
+  br i1 %has.scratch, label %scratch, label %calls
+scratch:
+  %s = phi i64 [ 0, %blocks ], [ %s.next, %scratch ]
+  %s.2 = shl i64 %s, 1
+  %pair = getelementptr i64, ptr %scratch.0, i64 %s.2
+  %base = load i64, ptr %pair
+  %row.at = getelementptr i64, ptr %pair, i64 1
+  %row = load i64, ptr %row.at
+  %own.at = getelementptr i64, ptr %table, i64 %base
+  %own = load i64, ptr %own.at
+  %before = mul i64 %first, %row
+  %moved = sub i64 %own, %before
+  %moved.at = getelementptr i64, ptr %copy, i64 %base
+  store i64 %moved, ptr %moved.at
+  %s.next = add i64 %s, 1
+  %more.scratch = icmp slt i64 %s.next, %scratches
+  br i1 %more.scratch, label %scratch, label %calls
+calls:
+  br label %call
+call:
+  %c = phi i64 [ 0, %calls ], [ %c.next, %call ]
+  %c.3 = mul i64 %c, 3
+  %callee.at = getelementptr i64, ptr %callee.0, i64 %c.3
+  %callee = load ptr, ptr %callee.at
+  %description.at = getelementptr i64, ptr %callee.at, i64 1
+  %description = load ptr, ptr %description.at
+  %steps.at = getelementptr i64, ptr %callee.at, i64 2
+  %steps = load i64, ptr %steps.at
+  %callee.from = mul i64 %first, %steps
+  %callee.to = mul i64 %end, %steps
+  call void %callee(ptr %copy, ptr %description, i64 %callee.from, i64 %callee.to)
+  %c.next = add i64 %c, 1
+  %more.calls = icmp slt i64 %c.next, %callees
+  br i1 %more.calls, label %call, label %next.block
+next.block:
+  %more.blocks = icmp slt i64 %end, %to
+  br i1 %more.blocks, label %blocks, label %done
+done:
+  ret void
+}
+
+; -- over threads ------------------------------------------------------------------------------------------------------
+
+; Description: range, number of tasks, length of a task, callee, its description, the pool's state, length of the
+; table, number of bases to change; for each its number, and how many bytes further it is for each task and for each
+; thread.
+define internal void @task(ptr %table, ptr %d, i64 %t, i64 %thread) {
+entry:
+  %range = load i64, ptr %d
+  %part.at = getelementptr i64, ptr %d, i64 2
+  %part = load i64, ptr %part.at
+  %from = mul i64 %t, %part
+  %beyond = add i64 %from, %part
+  %short = icmp slt i64 %range, %beyond
+  %to = select i1 %short, i64 %range, i64 %beyond
+  %callee.at = getelementptr i64, ptr %d, i64 3
+  %callee = load ptr, ptr %callee.at
+  %description.at = getelementptr i64, ptr %d, i64 4
+  %description = load ptr, ptr %description.at
+  %length.at = getelementptr i64, ptr %d, i64 6
+  %length = load i64, ptr %length.at
+  %changes.at = getelementptr i64, ptr %d, i64 7
+  %changes = load i64, ptr %changes.at
+  %change.0 = getelementptr i64, ptr %d, i64 8
+  %has.work = icmp slt i64 %from, %to
+  br i1 %has.work, label %work, label %done
+work:
+  %has.changes = icmp sgt i64 %changes, 0
+  br i1 %has.changes, label %copied, label %plain
+plain:
+  call void %callee(ptr %table, ptr %description, i64 %from, i64 %to)
+  ret void
+copied:
+  %copy = alloca i64, i64 %length, align 16
+  %bytes = shl i64 %length, 3
+  call void @llvm.memcpy.p0.p0.i64(ptr %copy, ptr %table, i64 %bytes, i1 false)
+  br label %change
+change:
+  %c = phi i64 [ 0, %copied ], [ %c.next, %change ]
+  %c.3 = mul i64 %c, 3
+  %base.at = getelementptr i64, ptr %change.0, i64 %c.3
+  %base = load i64, ptr %base.at
+  %by.task.at = getelementptr i64, ptr %base.at, i64 1
+  %by.task = load i64, ptr %by.task.at
+  %by.thread.at = getelementptr i64, ptr %base.at, i64 2
+  %by.thread = load i64, ptr %by.thread.at
+  %task.offset = mul i64 %by.task, %t
+  %thread.offset = mul i64 %by.thread, %thread
+  %own.at = getelementptr i64, ptr %copy, i64 %base
+  %own = load i64, ptr %own.at
+  %own.1 = add i64 %own, %task.offset
+  %own.2 = add i64 %own.1, %thread.offset
+  store i64 %own.2, ptr %own.at
+  %c.next = add i64 %c, 1
+  %more = icmp slt i64 %c.next, %changes
+  br i1 %more, label %change, label %call
+call:
+  call void %callee(ptr %copy, ptr %description, i64 %from, i64 %to)
+  br label %done
+done:
+  ret void
+}
+
+define internal void @take_tasks(ptr %state, ptr %table, ptr %d, i64 %thread) {
+entry:
+  %tasks.at = getelementptr i64, ptr %d, i64 1
+  %tasks = load i64, ptr %tasks.at
+  %next.at = getelementptr i64, ptr %state, i64 $NEXT
+  br label %take
+take:
+  %t = atomicrmw add ptr %next.at, i64 1 seq_cst
+  %valid = icmp slt i64 %t, %tasks
+  br i1 %valid, label %work, label %done
+work:
+  call void @task(ptr %table, ptr %d, i64 %t, i64 %thread)
+  br label %take
+done:
+  ret void
+}
+
+define void @wengert_parallel(ptr %table, ptr %d, i64 %from, i64 %to) {
+entry:
+  %state.at = getelementptr i64, ptr %d, i64 5
+  %state = load ptr, ptr %state.at
+  %tasks.at = getelementptr i64, ptr %d, i64 1
+  %tasks = load i64, ptr %tasks.at
+  %workers.at = getelementptr i64, ptr %state, i64 $WORKERS
+  %workers = load atomic i64, ptr %workers.at seq_cst, align 8
+  %owner.at = getelementptr i64, ptr %state, i64 $OWNER
+  %has.workers = icmp sgt i64 %workers, 0
+  br i1 %has.workers, label %acquire, label %alone
+acquire:
+  %owned = cmpxchg ptr %owner.at, i64 0, i64 1 seq_cst seq_cst
+  %is.owner = extractvalue { i64, i1 } %owned, 1
+  br i1 %is.owner, label %post, label %alone
+alone:
+  %t = phi i64 [ 0, %entry ], [ 0, %acquire ], [ %t.next, %alone ]
+  call void @task(ptr %table, ptr %d, i64 %t, i64 0)
+  %t.next = add i64 %t, 1
+  %more = icmp slt i64 %t.next, %tasks
+  br i1 %more, label %alone, label %end
+post:
+  %job.table = getelementptr i64, ptr %state, i64 $JOB
+  store ptr %table, ptr %job.table
+  %job.description = getelementptr i64, ptr %job.table, i64 1
+  store ptr %d, ptr %job.description
+  %number.at = getelementptr i64, ptr %job.table, i64 2
+  %last = load i64, ptr %number.at
+  %number = add i64 %last, 1
+  store i64 %number, ptr %number.at
+  %next.at = getelementptr i64, ptr %state, i64 $NEXT
+  store atomic i64 0, ptr %next.at seq_cst, align 8
+  %open.at = getelementptr i64, ptr %state, i64 $OPEN
+  store atomic i64 %number, ptr %open.at seq_cst, align 8
+  %sleepers.at = getelementptr i64, ptr %state, i64 $SLEEPERS
+  %sleepers = load atomic i64, ptr %sleepers.at seq_cst, align 8
+  %asleep = icmp sgt i64 %sleepers, 0
+  br i1 %asleep, label %wake, label %share
+wake:
+  %mutex = getelementptr i64, ptr %state, i64 $MUTEX
+  %cond = getelementptr i64, ptr %state, i64 $COND
+  %locked = call i32 @pthread_mutex_lock(ptr %mutex)
+  %unlocked = call i32 @pthread_mutex_unlock(ptr %mutex)
+  %woken = call i32 @pthread_cond_broadcast(ptr %cond)
+  br label %share
+share:
+  call void @take_tasks(ptr %state, ptr %table, ptr %d, i64 0)
+  store atomic i64 0, ptr %open.at seq_cst, align 8
+  %active.at = getelementptr i64, ptr %state, i64 $ACTIVE
+  br label %wait
+wait:
+  %looks = phi i64 [ 0, %share ], [ %looks.next, %again ]
+  %active = load atomic i64, ptr %active.at seq_cst, align 8
+  %busy = icmp sgt i64 %active, 0
+  br i1 %busy, label %patience, label %release
+patience:
+  $PAUSE
+  %looks.next = add i64 %looks, 1
+  %long = icmp sgt i64 %looks.next, $SPIN
+  br i1 %long, label %yield, label %again
+yield:
+  %yielded = call i32 @sched_yield()
+  br label %again
+again:
+  br label %wait
+release:
+  store atomic i64 0, ptr %owner.at seq_cst, align 8
+  br label %end
+end:
+  ret void
+}
+
+; What a thread of the pool runs.  Its argument points to the state and its number.
+define ptr @wengert_worker(ptr %argument) {
+entry:
+  %state = load ptr, ptr %argument
+  %thread.at = getelementptr i64, ptr %argument, i64 1
+  %thread = load i64, ptr %thread.at
+  %open.at = getelementptr i64, ptr %state, i64 $OPEN
+  %active.at = getelementptr i64, ptr %state, i64 $ACTIVE
+  %stop.at = getelementptr i64, ptr %state, i64 $STOP
+  %sleepers.at = getelementptr i64, ptr %state, i64 $SLEEPERS
+  %mutex = getelementptr i64, ptr %state, i64 $MUTEX
+  %cond = getelementptr i64, ptr %state, i64 $COND
+  %job.table = getelementptr i64, ptr %state, i64 $JOB
+  %job.description = getelementptr i64, ptr %job.table, i64 1
+  br label %look
+look:
+  %done.0 = phi i64 [ 0, %entry ], [ %done.0, %pause ], [ %done.0, %awake ], [ %done.1, %joined ]
+  %looks = phi i64 [ 0, %entry ], [ %looks.next, %pause ], [ 0, %awake ], [ 0, %joined ]
+  %stopped = load atomic i64, ptr %stop.at seq_cst, align 8
+  %must.stop = icmp ne i64 %stopped, 0
+  br i1 %must.stop, label %stop, label %see
+see:
+  %open = load atomic i64, ptr %open.at seq_cst, align 8
+  %is.open = icmp ne i64 %open, 0
+  %is.new = icmp ne i64 %open, %done.0
+  %join.it = and i1 %is.open, %is.new
+  br i1 %join.it, label %join, label %pause
+pause:
+  $PAUSE
+  %looks.next = add i64 %looks, 1
+  %tired = icmp sgt i64 %looks.next, $SPIN
+  br i1 %tired, label %sleep, label %look
+sleep:
+  %l = call i32 @pthread_mutex_lock(ptr %mutex)
+  %s = atomicrmw add ptr %sleepers.at, i64 1 seq_cst
+  br label %check
+check:
+  %stopped.2 = load atomic i64, ptr %stop.at seq_cst, align 8
+  %open.2 = load atomic i64, ptr %open.at seq_cst, align 8
+  %must.stop.2 = icmp ne i64 %stopped.2, 0
+  %is.open.2 = icmp ne i64 %open.2, 0
+  %is.new.2 = icmp ne i64 %open.2, %done.0
+  %join.2 = and i1 %is.open.2, %is.new.2
+  %up = or i1 %must.stop.2, %join.2
+  br i1 %up, label %awake, label %nap
+nap:
+  %w = call i32 @pthread_cond_wait(ptr %cond, ptr %mutex)
+  br label %check
+awake:
+  %s.2 = atomicrmw sub ptr %sleepers.at, i64 1 seq_cst
+  %u = call i32 @pthread_mutex_unlock(ptr %mutex)
+  br label %look
+join:
+  %a = atomicrmw add ptr %active.at, i64 1 seq_cst
+  %open.3 = load atomic i64, ptr %open.at seq_cst, align 8
+  %still = icmp ne i64 %open.3, 0
+  br i1 %still, label %work, label %joined
+work:
+  %table = load ptr, ptr %job.table
+  %d = load ptr, ptr %job.description
+  call void @take_tasks(ptr %state, ptr %table, ptr %d, i64 %thread)
+  br label %joined
+joined:
+  %done.1 = phi i64 [ %done.0, %join ], [ %open.3, %work ]
+  %a.2 = atomicrmw sub ptr %active.at, i64 1 seq_cst
+  br label %look
+stop:
+  ret ptr null
+}
+
+define void @wengert_pool_initialise(ptr %state) {
+  %mutex = getelementptr i64, ptr %state, i64 $MUTEX
+  %cond = getelementptr i64, ptr %state, i64 $COND
+  %m = call i32 @pthread_mutex_init(ptr %mutex, ptr null)
+  %c = call i32 @pthread_cond_init(ptr %cond, ptr null)
+  ret void
+}
+
+define void @wengert_pool_stop(ptr %state) {
+  %stop.at = getelementptr i64, ptr %state, i64 $STOP
+  %mutex = getelementptr i64, ptr %state, i64 $MUTEX
+  %cond = getelementptr i64, ptr %state, i64 $COND
+  %l = call i32 @pthread_mutex_lock(ptr %mutex)
+  store atomic i64 1, ptr %stop.at seq_cst, align 8
+  %u = call i32 @pthread_mutex_unlock(ptr %mutex)
+  %w = call i32 @pthread_cond_broadcast(ptr %cond)
+  ret void
+}
+""")
+
+
+def _text() -> str:
+    """Return the IR for this platform."""
+    triple = llvm.target.machine().triple
+    if triple.startswith(("x86_64", "i386", "i686")):
+        declaration, pause = "declare void @llvm.x86.sse2.pause()", "call void @llvm.x86.sse2.pause()"
+    elif triple.startswith(("aarch64", "arm64")):
+        declaration, pause = "declare void @llvm.aarch64.hint(i32 immarg)", "call void @llvm.aarch64.hint(i32 1)"
+    else:
+        declaration, pause = "", ""
+    text = _IR.substitute(_STATE, DATA=DATA, SPIN=_SPIN, PAUSE=pause, PAUSE_DECLARATION=declaration)
+    if os.name != "posix":  # no pool there (see threads.py): what only the pool calls needs no body
+        for line in text.splitlines():
+            if line.startswith("declare i32 @"):
+                text = text.replace(line, line.replace("declare", "define internal") + " { ret i32 0 }")
+    return text
+
+
+@functools.cache
+def library() -> Any:
+    """Return the loaded functions."""
+    probe = np.zeros(1)
+    if ctypes.c_int64.from_address(id(probe) + DATA).value != probe.ctypes.data:
+        raise RuntimeError(
+            "this NumPy lays out its array objects in a way that Wengert does not know; please report it"
+        )
+    return native(RUN, _EXPORTS, _text)
+
+
+@functools.cache
+def runner() -> Any:
+    """Return ``run(count, functions, descriptions, table, bases)``; ctypes releases the interpreter's lock."""
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 5)(library()[RUN])
