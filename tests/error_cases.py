@@ -612,3 +612,103 @@ def nondiff_argument_that_is_traced():
 
     f.defjvp(lambda n, p, t: (f(*p, n), n * t[0]))
     return wg.grad(lambda x: f(x, x))(1.0)
+
+
+# -- implicit functions -----------------------------------------------------------------------------------------------
+
+
+@case
+def root_that_does_not_exist():
+    return wg.root(lambda x: 0 * x + 1, 0.5)
+
+
+@case
+def root_from_a_point_outside_of_the_domain():
+    return wg.root(lambda x: np.log(x), -1.0)
+
+
+@case
+def root_with_a_singular_jacobian():
+    def f(x, p):
+        return np.array([x[0] + x[1] - p, 2 * x[0] + 2 * x[1] - 2 * p])
+
+    return wg.grad(lambda p: wg.root(f, np.array([0.5, 0.5]), p)[0])(1.0)
+
+
+@case
+def root_with_fewer_equations_than_unknowns():
+    return wg.root(lambda x: x[:1], np.ones(2))
+
+
+@case
+def root_in_other_containers():
+    return wg.root(lambda x: (x["a"], x["b"]), {"a": 1.0, "b": 1.0})
+
+
+@case
+def root_with_an_if_on_the_unknown():
+    return wg.root(lambda x: x if x > 0 else -x, 0.5)
+
+
+@case
+def root_of_complex_unknowns():
+    return wg.root(lambda x: x, 1j)
+
+
+@case
+def root_by_an_unknown_method():
+    return wg.root(lambda x: x, 1.0, method="newton")
+
+
+@case
+def root_that_writes_into_the_unknowns():
+    def f(x):
+        x[0] = 1.0
+        return x
+
+    return wg.root(f, np.ones(2))
+
+
+@case
+def fixed_point_of_a_map_that_has_none():
+    return wg.fixed_point(lambda x: x + 1, 1.0, maxiter=20, method="iteration")
+
+
+@case
+def minimum_at_a_flat_place():
+    return wg.grad(lambda p: wg.minimize(lambda x: p * (x[0] - 1) ** 2, np.ones(2))[0])(1.0)
+
+
+@case
+def minimum_of_a_line():
+    return wg.minimize(lambda x: x, 1.0)
+
+
+@case
+def minimum_of_an_array():
+    return wg.minimize(lambda x: x**2, np.ones(2))
+
+
+@case
+def minimum_with_one_bound():
+    return wg.minimize(lambda x: x**2, 1.0, bounds=3.0)
+
+
+@case
+def linear_solve_of_a_square():
+    return wg.linear_solve(lambda x: x * x, np.ones(2))
+
+
+@case
+def linear_solve_of_a_singular_matrix():
+    return wg.linear_solve(lambda x: np.array([[1.0, 2.0], [2.0, 4.0]]) @ x, np.ones(2))
+
+
+@case
+def linear_solve_that_does_not_converge():
+    return wg.linear_solve(lambda x: np.ones((2, 2)) @ x, np.array([1.0, 0.0]), method="gmres")
+
+
+@case
+def linear_solve_by_conjugate_gradients_of_any_matrix():
+    return wg.linear_solve(lambda x: x, np.ones(2), method="cg")

@@ -17,6 +17,7 @@ check_grads = _api.check_grads
 cond = _api.cond
 custom_jvp = _api.custom_jvp
 custom_vjp = _api.custom_vjp
+fixed_point = _api.fixed_point
 fori_loop = _api.fori_loop
 grad = _api.grad
 hessian = _api.hessian
@@ -26,7 +27,10 @@ jacobian = _api.jacobian
 jacrev = _api.jacrev
 jit = _api.jit
 jvp = _api.jvp
+linear_solve = _api.linear_solve
 linearize = _api.linearize
+minimize = _api.minimize
+root = _api.root
 scan = _api.scan
 stop_gradient = _api.stop_gradient
 switch = _api.switch
@@ -45,6 +49,7 @@ __all__ = [
     "custom_jvp",
     "custom_vjp",
     "explain",
+    "fixed_point",
     "fori_loop",
     "grad",
     "hessian",
@@ -54,8 +59,11 @@ __all__ = [
     "jacrev",
     "jit",
     "jvp",
+    "linear_solve",
     "linearize",
+    "minimize",
     "register_dataclass",
+    "root",
     "scan",
     "stop_gradient",
     "switch",

@@ -132,3 +132,11 @@ class GradientCheckError(WengertError, AssertionError):
 
 class CheckpointError(WengertError, ValueError):
     """A checkpoint file is damaged or does not belong to this training run."""
+
+
+class ConvergenceError(WengertError, RuntimeError):
+    """A numerical solver did not find what it was asked for."""
+
+
+class SingularSystemError(WengertError, ArithmeticError):
+    """A linear system has no unique solution, so that what it defines has no value or no derivative."""

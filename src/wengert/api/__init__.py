@@ -6,6 +6,7 @@ from .compile import jit
 from .control import associative_scan, cond, fori_loop, scan, switch, while_loop
 from .custom import custom_jvp, custom_vjp
 from .differentiate import grad, jvp, linearize, stop_gradient, value_and_grad, vjp
+from .implicit import fixed_point, linear_solve, minimize, root
 from .inspect import trace
 from .jacobians import hessian, hvp, jacfwd, jacobian, jacrev
 
@@ -15,6 +16,7 @@ __all__ = [
     "cond",
     "custom_jvp",
     "custom_vjp",
+    "fixed_point",
     "fori_loop",
     "grad",
     "hessian",
@@ -24,7 +26,10 @@ __all__ = [
     "jacrev",
     "jit",
     "jvp",
+    "linear_solve",
     "linearize",
+    "minimize",
+    "root",
     "scan",
     "stop_gradient",
     "switch",
