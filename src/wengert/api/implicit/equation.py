@@ -23,8 +23,8 @@ from ...core.graph import Graph, prune
 from ...core.source import Source
 from ...errors import ConvergenceError, explain
 from ...ops.arithmetic import neg
-from ...ops.subgraph import SubGraph
 from ...ops.solvers import Levels, linear_solve, spread
+from ...ops.subgraph import SubGraph
 from ...transforms.batch import batch
 from ...transforms.forward import forward, push
 from ...transforms.linearize import Linearized, linearize

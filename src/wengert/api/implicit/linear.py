@@ -15,9 +15,9 @@ import scipy.sparse.linalg
 from ...core.graph import Graph
 from ...core.source import Source, user_line, user_source
 from ...errors import ArgumentError, ConvergenceError, SingularSystemError, explain
-from ...ops.subgraph import SubGraph
 from ...ops.solvers import Levels
 from ...ops.solvers import linear_solve as solve_equation
+from ...ops.subgraph import SubGraph
 from ...run.cache import PROGRAMS
 from ...run.tiers import Tiered
 from ...transforms.batch import batch, is_batched

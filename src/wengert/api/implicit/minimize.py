@@ -16,8 +16,8 @@ from ...core.source import user_line, user_source
 from ...core.tree import flatten, unflatten
 from ...errors import ArgumentError, NonScalarOutputError, explain
 from ...ops.compare import maximum, minimum
-from ...ops.subgraph import SubGraph
 from ...ops.solvers import solver_call
+from ...ops.subgraph import SubGraph
 from ...transforms.reverse import gradient
 from ..rulecheck import where
 from .containers import Parameters, Unknowns, apply, calling, record_flat
