@@ -43,7 +43,9 @@ def made(text: str) -> bytes:
 
 
 def function(library: Image, name: str, *kinds: type) -> Any:
-    return ctypes.CFUNCTYPE(ctypes.c_double, *kinds)(library[name])
+    found: Any = ctypes.CFUNCTYPE(ctypes.c_double, *kinds)(library[name])
+    found.keep = library
+    return found
 
 
 def test_constants_tables_and_addresses() -> None:
@@ -122,3 +124,20 @@ def test_without_jit_nothing_of_the_compiler_is_loaded(tmp_path: Path) -> None:
         "print([m for m in sys.modules if m.startswith(('llvmlite', 'wengert.run.llvm.'))])"
     )
     assert run(tmp_path, program) == ["[]"]
+
+
+def test_one_function_of_many_takes_only_what_it_needs() -> None:
+    sections = CONSTANTS.replace("@first(double %x) {", '@first(double %x) section ".text.a" {')
+    sections = sections.replace(
+        "define double @call(i64 %i, double %x)", 'define double @call(i64 %i, double %x) section ".text.b"'
+    )
+    code = target.object_code(target.optimise(sections))
+    alone, caller = link(code, "first", "kernel"), link(code, "call", "kernel")
+    assert alone is not None
+    assert caller is not None
+    assert len(alone) < len(caller)
+    assert function(Image(alone), "kernel", ctypes.c_double)(1.0) == 2.25
+    call = function(Image(caller), "kernel", ctypes.c_int64, ctypes.c_double)
+    assert [call(i, 4.0) for i in range(2)] == [5.25, 12.0]
+    with pytest.raises(KeyError):
+        Image(alone)["second"]

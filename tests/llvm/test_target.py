@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import gc
 import threading
 import weakref
@@ -84,3 +85,20 @@ def test_no_vector_forms_are_left_unused() -> None:
     names = [f.name for f in target.optimise(loop_module("sin", "float64")).functions if not f.is_declaration]
     assert SYMBOL in names
     assert not [name for name in names if name.endswith(target.SUFFIX)]
+
+
+def test_modules_compiled_together_are_those_compiled_alone() -> None:
+    texts = [str(loop_module(name, "float64")) for name in ("exp", "sin", "log1p")]
+    alone = [target.object_code(target.optimise(text)) for text in texts]
+    assert target.compile_together([functools.partial(str, text) for text in texts]) == alone
+
+
+def test_an_error_in_one_of_them_is_raised() -> None:
+    with pytest.raises(RuntimeError, match="parsing error"):
+        target.compile_together([lambda: ANSWER, lambda: "define nonsense"])
+
+
+def test_the_lock_that_is_gone_around_is_there() -> None:
+    # Should llvmlite change this, everything still works, but on one core.
+    name = "LLVMPY_RunNewModulePassManager"
+    assert target._unlocked(name) is not getattr(target.ffi.lib, name)

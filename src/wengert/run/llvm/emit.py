@@ -19,6 +19,7 @@ from llvmlite import ir
 from .layout import IDENTITY, worst
 from .loops import Const, Load, Loop, Op, Outside, Pick
 from .scalars import BYTE, INDEX, Operation, constant, emit, memory_type
+from .target import loop_options
 
 POINTER: Final = BYTE.as_pointer()
 KERNEL: Final = ir.FunctionType(ir.VoidType(), [POINTER.as_pointer(), INDEX.as_pointer(), INDEX, INDEX])
@@ -130,7 +131,12 @@ class Emitter:
         for phi, first, later in zip(phis, carried, following, strict=True):
             phi.add_incoming(first, before)
             phi.add_incoming(later, after)
-        b.cbranch(b.icmp_signed("<", next_i, stop), body, done)
+        branch = b.cbranch(b.icmp_signed("<", next_i, stop), body, done)
+        if carried and len(self.loop.body) <= 8:
+            # A sum waits for itself; several partial sums at once hide that, unless there is much else to do.
+            loop_options(branch, interleave_count=4)
+        elif all(self.fixed):
+            loop_options(branch, vectorize_enable=False)
         b.position_at_end(done)
         results = []
         for first, later in zip(carried, following, strict=True):

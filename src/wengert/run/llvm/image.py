@@ -18,6 +18,7 @@ import mmap
 import os
 import struct
 import sys
+from collections.abc import Iterable
 from typing import Any, Final
 
 MAGIC: Final = b"wengert-image-1\n"
@@ -37,8 +38,16 @@ class _Section:
         self.place = -1
 
 
-def link(code: bytes) -> bytes | None:
+def link(code: bytes, root: str | None = None, name: str | None = None) -> bytes | None:
     """Return the image of an ELF object for x86-64, or None where it needs LLVM's linker.
+
+    Parameters
+    ----------
+    code : bytes
+    root : str, optional
+        Take only the sections that this function needs.
+    name : str, optional
+        What to call it in the image.
 
     Raises
     ------
@@ -50,27 +59,50 @@ def link(code: bytes) -> bytes | None:
     (start,) = struct.unpack_from("<Q", code, 40)
     count, names = struct.unpack_from("<HH", code, 60)
     sections = [_Section(struct.unpack_from("<IIQQQQIIQQ", code, start + 64 * k)) for k in range(count)]
-    blob = bytearray()
+    symbols = _symbols(code, sections)
+    fixups: dict[int, list[tuple[int, int, int]]] = {}
     for section in sections:
-        name = _text(code, sections[names].offset + section.name)
-        if not section.flags & _ALLOC or name.startswith((".eh_frame", ".note", ".llvm")) or not section.size:
+        if section.kind == _RELA:
+            fixups.setdefault(section.info, []).extend(
+                struct.unpack_from("<QQq", code, section.offset + 24 * k) for k in range(section.size // 24)
+            )
+    roots = range(count) if root is None else [number for symbol, number, _ in symbols if symbol == root]
+    blob = bytearray()
+    for k in _reachable(roots, fixups, symbols):
+        section = sections[k]
+        title = _text(code, sections[names].offset + section.name)
+        if not section.flags & _ALLOC or title.startswith((".eh_frame", ".note", ".llvm")) or not section.size:
             continue
-        if section.flags & _WRITE and not name.startswith(".data.rel.ro"):
+        if section.flags & _WRITE and not title.startswith(".data.rel.ro"):
             return None
         blob += bytes(-len(blob) % max(section.align, 1))
         section.place = len(blob)
         blob += bytes(section.size) if section.kind == _NOBITS else code[section.offset : section.offset + section.size]
-    symbols = _symbols(code, sections)
     linked = _Linker(blob, sections, symbols)
-    for section in sections:
-        if section.kind == _RELA and sections[section.info].place >= 0:
-            for k in range(section.size // 24):
-                at, info, addend = struct.unpack_from("<QQq", code, section.offset + 24 * k)
-                if not linked.relocate(sections[section.info].place + at, info & 0xFFFFFFFF, info >> 32, addend):
+    for k, section in enumerate(sections):
+        if section.place >= 0:
+            for at, info, addend in fixups.get(k, ()):
+                if not linked.relocate(section.place + at, info & 0xFFFFFFFF, info >> 32, addend):
                     return None
-    exports = {name: sections[s].place + value for name, s, value in symbols if name and 0 < s < count}
-    head = json.dumps({"exports": {n: p for n, p in exports.items() if p >= 0}, "slots": linked.slots}).encode()
+    exports = {
+        (name if name and symbol == root else symbol): sections[number].place + value
+        for symbol, number, value in symbols
+        if symbol and 0 < number < count and sections[number].place >= 0 and root in (None, symbol)
+    }
+    head = json.dumps({"exports": exports, "slots": linked.slots}).encode()
     return MAGIC + struct.pack("<I", len(head)) + head + bytes(blob)
+
+
+def _reachable(roots: Iterable[int], fixups: dict[int, Any], symbols: list[tuple[str, int, int]]) -> list[int]:
+    """Return sections and all those that they refer to, in a fixed order."""
+    found: dict[int, None] = {}
+    waiting = list(roots)[::-1]
+    while waiting:
+        k = waiting.pop()
+        if k not in found and k < 0xFF00:
+            found[k] = None
+            waiting.extend(symbols[info >> 32][1] for _, info, _ in fixups.get(k, ()))
+    return list(found)
 
 
 def _text(code: bytes, start: int) -> str:

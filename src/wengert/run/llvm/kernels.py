@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from .. import llvm
 from ..cache import Cache
-from .library import library
+from . import disk
+from .library import loaded
 
 
 class Kernel:
@@ -17,9 +16,9 @@ class Kernel:
 
     __slots__ = ("address", "library")
 
-    def __init__(self, library: Any) -> None:
-        self.library = library
-        self.address = library[NAME]
+    def __init__(self, code: bytes) -> None:
+        self.library = loaded(code, [NAME])
+        self.address = self.library[NAME]
 
 
 NAME: Final = "kernel"
@@ -28,7 +27,7 @@ KERNELS: Final = Cache(4096)
 
 
 def compile_kernels(wanted: dict[Any, Any]) -> dict[Any, Kernel]:
-    """Return the kernels for structures: from memory, from disk, or compiled now, several at a time.
+    """Return the kernels for structures: from memory, from disk, or compiled now, all at once.
 
     Parameters
     ----------
@@ -36,21 +35,20 @@ def compile_kernels(wanted: dict[Any, Any]) -> dict[Any, Kernel]:
         Structure -> what to emit: ``(loop, rank, inner strides, fixed)`` or ``("product", dtype)``.
     """
     found = {key: KERNELS.peek(key) for key in wanted}
-    missing = [key for key, kernel in found.items() if kernel is None]
-    if len(missing) > 1:
-        # llvmlite calls LLVM through ctypes, which lets other threads run Python meanwhile.
-        with ThreadPoolExecutor(min(len(missing), os.cpu_count() or 1)) as pool:
-            made = list(pool.map(lambda key: _kernel(key, wanted[key]), missing))
-    else:
-        made = [_kernel(key, wanted[key]) for key in missing]
-    for key, kernel in zip(missing, made, strict=True):
-        found[key] = KERNELS.get(key, functools.partial(_the, kernel))
+    codes: dict[Any, bytes] = {}
+    missing = []
+    for key, kernel in found.items():
+        if kernel is None:
+            code = disk.read(key)
+            if code is None:
+                missing.append(key)
+            else:
+                codes[key] = code
+    if missing:
+        made = llvm.compiler.compiled([wanted[key] for key in missing])
+        for key, code in zip(missing, made, strict=True):
+            codes[key] = code
+            disk.write(key, code)
+    for key, code in codes.items():
+        found[key] = KERNELS.get(key, functools.partial(Kernel, code))
     return found
-
-
-def _the(kernel: Kernel) -> Kernel:
-    return kernel
-
-
-def _kernel(structure: Any, what: Any) -> Kernel:
-    return Kernel(library(structure, [NAME], lambda: llvm.compiler.emit_module(what)))

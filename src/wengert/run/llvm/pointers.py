@@ -10,8 +10,6 @@ import os
 import sys
 from typing import Any
 
-import scipy
-
 
 @functools.cache
 def _exported(module: str) -> dict[str, Any]:
@@ -23,10 +21,11 @@ def _exported(module: str) -> dict[str, Any]:
     full_name = f"scipy.linalg.{module}"
     found: Any = sys.modules.get(full_name)
     if found is None:
-        folders = [os.path.join(path, "linalg") for path in scipy.__path__]
-        spec = importlib.machinery.PathFinder.find_spec(module, folders)
+        package = importlib.util.find_spec("scipy")
+        folders = [] if package is None else package.submodule_search_locations or []
+        spec = importlib.machinery.PathFinder.find_spec(module, [os.path.join(path, "linalg") for path in folders])
         if spec is None or spec.loader is None:
-            raise ImportError(f"SciPy {scipy.__version__} has no {full_name}; please report it")
+            raise ImportError(f"SciPy in {folders} has no {full_name}; please report it")
         found = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(found)
         # It enters itself under its full name.  Taken out again, a later import by name gives the same module, and
