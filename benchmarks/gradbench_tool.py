@@ -18,11 +18,12 @@ from collections.abc import Callable
 from typing import Any
 
 import wengert as wg
-from benchmarks.gradbench import gmm, hello, kmeans, llsq, lse
+from benchmarks.gradbench import ba, det, gmm, hello, ht, kmeans, llsq, lse, lstm, ode, particle, saddle
 from benchmarks.gradbench.function import Function
 
 MODULES: dict[str, dict[str, Function]] = {
-    module.__name__.rpartition(".")[2]: module.FUNCTIONS for module in (gmm, hello, kmeans, llsq, lse)
+    module.__name__.rpartition(".")[2]: module.FUNCTIONS
+    for module in (ba, det, gmm, hello, ht, kmeans, llsq, lse, lstm, ode, particle, saddle)
 }
 
 

@@ -592,3 +592,21 @@ def test_an_outer_array_may_be_written_between_inner_gradients():
         return np.sum(y)
 
     np.testing.assert_allclose(wg.grad(f)(VECTOR), 9 * VECTOR**2)
+
+
+@pytest.mark.parametrize("copied", [lambda a: np.array(a), lambda a: np.copy(a), lambda a: a.copy()])
+def test_a_copy_of_an_outer_array_belongs_to_the_inner_function(copied):
+    def f(x, state):
+        def inner(z):
+            here = copied(state)
+            here[0] = z * z
+            here[1] += z
+            return np.sum(here * here)
+
+        return wg.grad(inner)(x) + np.sum(state)
+
+    state = np.array([5.0, 2.0])
+    found = wg.jit(wg.grad(f, argnums=(0, 1)))(1.5, state)
+    # d/dz of z^4 + (s + z)^2 is 4 z^3 + 2 (s + z)
+    np.testing.assert_allclose(found[0], 12 * 1.5**2 + 2)
+    np.testing.assert_allclose(found[1], [1, 1 + 2])

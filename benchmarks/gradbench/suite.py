@@ -32,6 +32,13 @@ PEERS = {
     "kmeans": ("manual", "jax", "pytorch"),
     "llsq": ("manual", "jax"),
     "lse": ("manual", "jax", "pytorch"),
+    "ba": ("manual", "pytorch"),
+    "det": ("manual",),
+    "ht": ("manual", "pytorch"),
+    "lstm": ("manual", "pytorch"),
+    "ode": ("manual", "jax"),
+    "particle": ("finite",),
+    "saddle": ("finite",),
 }
 
 # Arguments of the evals: the same programs at sizes that take seconds, not hours.
@@ -41,6 +48,20 @@ WORKLOADS = {
     "kmeans": ["-k 10 100 -n 1000 10000 -d 8", "-k 1000 -n 10000 -d 16"],
     "llsq": ["-n 16 128 1024 8196"],
     "lse": ["-n 2500 80000 1280000"],
+    "ba": ["--min 1 --max 1", "--min 5 --max 5"],
+    "det": ["-l 5 7 9 10"],
+    "ht": [
+        "--variant simple --model small --min 1 --max 1",
+        "--variant simple --model big --min 5 --max 5",
+        "--variant complicated --model small --min 1 --max 1",
+        "--variant complicated --model big --min 1 --max 1",
+        "--variant complicated --model big --min 5 --max 5",
+        "--variant complicated --model big --min 9 --max 9",
+    ],
+    "lstm": ["-l 2 4 -c 256 1024", "-l 2 4 -c 4096"],
+    "ode": ["-n 1000 10000 -s 10 100"],
+    "particle": [""],
+    "saddle": [""],
 }
 
 

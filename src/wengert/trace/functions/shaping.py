@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core.source import user_line
 from ...ops import arithmetic, shape
+from ..context import current
 from ..dispatch import implements
 from ..memory import is_row_major, layout, read_only, reshaped
 from ..tracer import as_view, fresh
@@ -228,7 +229,12 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     x = traced(a)
-    out = arithmetic.copy(x)
+    builder = current()
+    # A copy belongs to the function that makes it, whosoever the original is: it may be written into there.
+    if builder is None or x.builder is None or builder.level <= x.builder.level:
+        out = arithmetic.copy(x)
+    else:
+        out = builder.apply(arithmetic.copy, (x,))
     out.is_array = True
     return out
 
