@@ -2,6 +2,8 @@
 
 wengert explain FILE.py:FUNCTION --at 2 3
 wengert trace FILE.py:FUNCTION --at '[1, 2, 3]'
+wengert cache info
+wengert cache clear
 wengert version
 """
 
@@ -24,6 +26,7 @@ from .api.explain import explain
 from .core.graph import Graph
 from .errors import WengertError
 from .errors import explain as message
+from .run.llvm import disk
 
 _VARIADIC: Final = ("--at", "--direction", "--parameters", "--argnums")
 """Options that take all values up to the next option."""
@@ -31,6 +34,18 @@ _VARIADIC: Final = ("--at", "--direction", "--parameters", "--argnums")
 
 class CommandError(WengertError, ValueError):
     """What was typed does not make sense; the message says why."""
+
+
+def cache_report() -> str:
+    """Return where compiled code is kept, and how much there is, as text."""
+    found = disk.info()
+    if found["directory"] is None:
+        return f"switched off by {disk.VARIABLE}"
+    count, megabytes, limit = found["entries"], found["bytes"] / 1e6, found["limit"] / 1e6
+    return (
+        f"directory  {found['directory']}\n"
+        f"holds      {count} kernel{'s' * (count != 1)}, {megabytes:.1f} MB of at most {limit:.0f} MB"
+    )
 
 
 # -- reading what was typed -------------------------------------------------------------------------------------------
@@ -329,6 +344,20 @@ def build() -> Any:
     ) -> None:
         """Print the computation graph of a function."""
         run(lambda: traced(target, at, at_file, checked(form, ("text", "json", "dot", "html"))), out)
+
+    cache = typer.Typer(help="The compiled code that is kept on disk.", no_args_is_help=True)
+    app.add_typer(cache, name="cache")
+
+    @cache.command("info")
+    def info_command() -> None:
+        """Print where compiled code is kept, and how much there is."""
+        typer.echo(cache_report())
+
+    @cache.command("clear")
+    def clear_command() -> None:
+        """Delete all compiled code; it is made anew when it is needed."""
+        count = disk.clear()
+        typer.echo(f"deleted {count} kernel{'s' * (count != 1)}")
 
     @app.command("version")
     def version_command() -> None:

@@ -21,6 +21,7 @@ from ..core.tree import flatten, unflatten
 from ..errors import ArgumentError, explain
 from ..ops.control import Literal
 from ..ops.loop_operands import TapeFull
+from ..run import llvm
 from ..run.cache import Cache, collector_paused
 from ..run.tiers import Tiered
 from ..trace.context import current
@@ -116,6 +117,7 @@ class Jitted:
         self, fun: Callable[..., Any], static: tuple[int, ...], names: tuple[str, ...], donated: tuple[int, ...]
     ) -> None:
         functools.update_wrapper(self, fun)
+        llvm.ahead.get_ready()
         self._fun = fun
         self._static = static
         self._names = names

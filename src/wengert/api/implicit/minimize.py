@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import numpy as np
-import scipy.optimize
+import scipy
 
 from ...core.builder import Builder, inline
 from ...core.graph import Graph, prune

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import ahead as ahead
     from . import compiler as compiler
     from . import disk as disk
     from . import inspect as inspect
@@ -24,6 +25,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("wengert.run.llvm.inspect")
     if name == "compiler":
         return importlib.import_module("wengert.run.llvm.compiler")
+    if name == "ahead":
+        return importlib.import_module("wengert.run.llvm.ahead")
     if name == "target":
         return importlib.import_module("wengert.run.llvm.target")
     if name == "disk":

@@ -1,9 +1,9 @@
 """Object code kept on disk, so that a second process starts warm.
 
-An entry's name is a digest of everything its code depends on: the kernel's structure, the CPU, LLVM's version and
-this package's own sources.  Entries are written to a temporary file and renamed, so that no process ever sees half
-of one; each begins with a digest of its content, and whatever does not match (cut short, overwritten, foreign) is
-ignored and made anew.
+An entry's name is a digest of everything its code depends on: the kernel's structure and, as the name of its folder,
+the CPU, LLVM's version and this package's own sources.  Entries are written to a temporary file and renamed, so that
+no process ever sees half of one; each begins with a digest of its content, and whatever does not match (cut short,
+overwritten, foreign) is ignored and made anew.
 
 The directory is ``$WENGERT_CACHE_DIR``, or the user's cache directory.  ``WENGERT_CACHE_DIR=off`` switches the cache
 off.
@@ -16,6 +16,7 @@ import hashlib
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,8 +26,10 @@ from .. import llvm
 
 VARIABLE: Final = "WENGERT_CACHE_DIR"
 _MAGIC: Final = b"wengert-object-1\n"
-_LIMIT: Final = 256 << 20
+LIMIT: Final = 128 << 20
 """Bytes from which on the oldest entries are dropped."""
+_FRESH: Final = 86_400.0
+"""Seconds for which an entry that is read is not marked as used again."""
 
 
 def directory() -> Path | None:
@@ -71,18 +74,30 @@ def processor() -> bytes:
     return b"\n".join(line for line in first.split(b"\n") if line.startswith(kept))
 
 
-def entry_name(structure: Any) -> str:
-    """Return the file name of a kernel's entry."""
-    return hashlib.sha256(_version() + repr(structure).encode()).hexdigest() + ".o"
-
-
-def read(structure: Any) -> bytes | None:
-    """Return stored object code, or None."""
+def _path(structure: Any) -> Path | None:
+    """Return where the entry of a structure is kept: in a folder of its own for each version of everything."""
     folder = directory()
     if folder is None:
         return None
+    return folder / _version().hex()[:16] / (hashlib.sha256(repr(structure).encode()).hexdigest()[:40] + ".o")
+
+
+def holds(structure: Any) -> bool:
+    """Say whether there is an entry, without looking at what is in it."""
+    path = _path(structure)
+    return path is not None and path.exists()
+
+
+def read(structure: Any) -> bytes | None:
+    """Return stored code, or None."""
+    path = _path(structure)
+    if path is None:
+        return None
     try:
-        data = (folder / entry_name(structure)).read_bytes()
+        with open(path, "rb") as file:
+            data = file.read()
+            if os.fstat(file.fileno()).st_mtime < time.time() - _FRESH:
+                os.utime(path)  # so that trim sees that it is in use
     except OSError:
         return None
     head = len(_MAGIC) + 32
@@ -92,62 +107,92 @@ def read(structure: Any) -> bytes | None:
 
 
 def write(structure: Any, code: bytes) -> None:
-    """Store object code; a cache that cannot be written to is no error."""
-    folder = directory()
-    if folder is None:
+    """Store code; a cache that cannot be written to is no error."""
+    path = _path(structure)
+    if path is None:
         return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder, suffix=".tmp")
+        path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # what lies in it will be run
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(_MAGIC + hashlib.sha256(code).digest() + code)
-            os.replace(name, folder / entry_name(structure))
+            os.replace(name, path)
         except BaseException:
             os.unlink(name)
             raise
     except OSError:
         return
+    _trim_once()
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Return the entries of all versions, and what broken-off writes have left behind."""
+    return [path for path in folder.glob("*/*") if path.suffix in (".o", ".tmp")]
 
 
 def info() -> dict[str, Any]:
     """Return where the cache is, and how many entries and bytes it holds."""
     folder = directory()
-    entries = list(folder.glob("*.o")) if folder is not None and folder.is_dir() else []
+    sizes = []
+    for path in _entries(folder) if folder is not None else ():
+        try:
+            sizes.append(path.stat().st_size)
+        except OSError:  # another process has just cleared it
+            continue
     return {
         "directory": None if folder is None else str(folder),
-        "entries": len(entries),
-        "bytes": sum(entry.stat().st_size for entry in entries),
+        "entries": len(sizes),
+        "bytes": sum(sizes),
+        "limit": LIMIT,
     }
 
 
 def clear() -> int:
-    """Delete all entries; return how many there were."""
+    """Delete all entries; return how many there were.  Nothing else in the directory is touched."""
     folder = directory()
-    if folder is None or not folder.is_dir():
+    if folder is None:
         return 0
     count = 0
-    for entry in [*folder.glob("*.o"), *folder.glob("*.tmp")]:
-        entry.unlink(missing_ok=True)
-        count += entry.suffix == ".o"
+    for path in _entries(folder):
+        try:
+            path.unlink(missing_ok=True)
+            path.parent.rmdir()
+        except OSError:  # it may not be deleted, or the folder is not empty yet
+            pass
+        count += not path.exists()
     return count
 
 
-def trim(limit: int = _LIMIT) -> None:
-    """Drop the entries that were used longest ago until the rest fits."""
+@functools.cache
+def _trim_once() -> None:
+    trim()
+
+
+def trim(limit: int = LIMIT) -> None:
+    """If there is more than fits, drop the entries that have not been used for longest, down to three quarters.
+
+    It runs once in each process that writes something.
+    """
     folder = directory()
-    if folder is None or not folder.is_dir():
+    if folder is None:
         return
     found = []
-    for entry in folder.glob("*.o"):
+    for path in _entries(folder):
         try:
-            status = entry.stat()
+            status = path.stat()
         except OSError:
             continue
-        found.append((status.st_mtime, status.st_size, entry))
+        found.append((status.st_mtime, status.st_size, path))
     total = sum(size for _, size, _ in found)
-    for _, size, entry in sorted(found):
-        if total <= limit:
+    if total <= limit:
+        return
+    for _, size, path in sorted(found):
+        if total <= 0.75 * limit:
             break
-        entry.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:
+            continue
         total -= size

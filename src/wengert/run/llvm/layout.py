@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from .loops import Loop
+from .loops import Const, Load, Loop, Op
 
 IDENTITY: Final = {"add": 0, "mul": 1, "or": 0, "and": 1}
 
@@ -16,12 +16,25 @@ def emission(loop: Loop, strides: list[Any]) -> tuple[Loop, int, list[int], list
 
 
 def structure(loop: Loop, sizes: Any, strides: list[Any]) -> tuple[Any, ...]:
-    """Return what the code of a loop depends on."""
+    """Return what the code of a loop depends on, in tuples, strings and numbers: quick to hash and to print."""
     accesses = tuple(
         (view.dtype.str, s[-1] if s[-1] in (0, 1) else 2, not any(s), len(view.indexed))
         for view, s in zip(loop.accesses, strides, strict=True)
     )
-    return (len(sizes), accesses, tuple(loop.body), tuple(loop.stores))
+    stores = tuple((store.access, store.item, store.how, store.at) for store in loop.stores)
+    return (len(sizes), accesses, tuple(map(_plain, loop.body)), stores)
+
+
+def _plain(item: Any) -> tuple[Any, ...]:
+    """Return an item of a loop's body as a tuple.  Numbers are spelt out: 0.0 and -0.0 are equal, but not the same."""
+    if isinstance(item, Op):
+        params = tuple((name, repr(value)) for name, value in item.params)
+        return (item.name, item.args, params, tuple(dtype.str for dtype in item.dtypes), item.out.str)
+    if isinstance(item, Load):
+        return ("load", item.access)
+    if isinstance(item, Const):
+        return ("const", repr(item.value), item.dtype.str)
+    return (type(item).__name__, item.access, item.at)
 
 
 def describe(loop: Loop, sizes: Any, strides: list[Any], base: Any) -> list[int]:

@@ -24,7 +24,7 @@ def library(structure: Any, exports: list[str], emit: Callable[[], Any]) -> Any:
     """
     code = disk.read(structure)
     if code is None:
-        code = ready(llvm.target.object_code(llvm.target.optimise(emit())))
+        code = ready(llvm.target.compile_together([emit])[0])
         disk.write(structure, code)
     return loaded(code, exports)
 

@@ -22,6 +22,7 @@ import ctypes
 import functools
 import os
 from string import Template
+from threading import Lock
 from typing import Any, Final
 
 import numpy as np
@@ -442,9 +443,17 @@ def _text() -> str:
     return text
 
 
-@functools.cache
 def library() -> Any:
     """Return the loaded functions."""
+    with _once:
+        return _library()
+
+
+_once: Final = Lock()
+
+
+@functools.cache
+def _library() -> Any:
     probe = np.zeros(1)
     if ctypes.c_int64.from_address(id(probe) + DATA).value != probe.ctypes.data:
         raise RuntimeError(

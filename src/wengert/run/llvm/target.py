@@ -139,15 +139,16 @@ def compile_together(modules: Sequence[Callable[[], ir.Module | str]], cpu: Cpu 
 
     Each is made only when those before it are on their way through LLVM.
     """
-    if len(modules) == 1:
-        return [object_code(optimise(modules[0](), cpu), cpu)]
     found: list[Any] = [None] * len(modules)
     threads = []
     for k, make in enumerate(modules):
         target = machine(cpu)
-        parsed = _parse(make(), target, llvm.create_context())
-        threads.append(threading.Thread(target=_compile_alone, args=(found, k, parsed, target)))
-        threads[-1].start()
+        work = (found, k, _parse(make(), target, llvm.create_context()), target)
+        if k + 1 < len(modules):
+            threads.append(threading.Thread(target=_compile_alone, args=work))
+            threads[-1].start()
+        else:
+            _compile_alone(*work)
     for thread in threads:
         thread.join()
     for code in found:
