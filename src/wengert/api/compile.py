@@ -53,7 +53,8 @@ def jit(
     static_argnums, static_argnames
         Arguments that are not traced; they must be hashable, and each value gets a program of its own.
     donate_argnums
-        Positions of arguments that the caller does not use afterwards, as in JAX.  Their memory is not taken over yet.
+        Positions of arguments that the caller does not use afterwards, as in JAX.  Results of the same size and dtype
+        are written into their memory: a training step then updates its parameters in place.
 
     Returns
     -------
@@ -90,11 +91,15 @@ class Variant:
 
     __slots__ = ("finish", "guards", "lowered", "n_out", "native", "recorded", "written")
 
-    def __init__(self, recording: Recording, graph: Graph, guards: list[tuple[str, Any]]) -> None:
+    def __init__(
+        self, recording: Recording, graph: Graph, guards: list[tuple[str, Any]], donated: Sequence[int] = ()
+    ) -> None:
         self.guards = guards
         self.recorded = graph
         self.lowered = simplify(graph)
-        self.native = Tiered(self.lowered, eager=True).compiled()
+        # Where guards may fail, another variant needs the arguments as they were.
+        donated = () if guards or recording.written else donated
+        self.native = Tiered(self.lowered, eager=True, donated=donated).compiled()
         self.n_out = len(recording.outputs)
         self.written = recording.written
         self.finish = _rebuilder(recording.structure, self.n_out)
@@ -161,6 +166,8 @@ class Jitted:
                     *args, **kwargs
                 )  # inside another recording its equations are just recorded
             leaves = [array_like(leaf, "jit")[0] if isinstance(leaf, Sym) else leaf for leaf in leaves]
+            if self._donated:  # an enclosing transform may use them again
+                leaves = [leaf.copy() if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]
         key = (tree, static, *[_signature(leaf) for leaf in leaves])
         try:
             variants: list[Variant] = self._cache.get(key, list)
@@ -245,7 +252,19 @@ class Jitted:
             guards = [(entry[1], entry[3], entry[2]) for entry in recording.builder.code if entry[0] is GUARD]
             graph = recording.graph(extra=[number for _, _, number in guards])
             bound = bind_constants(graph, len(call.leaves), recording.constants())
-            return Variant(recording, bound, [(kind, seen) for kind, seen, _ in guards])
+            return Variant(recording, bound, [(kind, seen) for kind, seen, _ in guards], self._given_up(args, dynamic))
+
+    def _given_up(self, args: Any, dynamic: list[int]) -> list[int]:
+        """Return the numbers of the donated arguments' leaves."""
+        donated = {k % len(args) for k in self._donated if -len(args) <= k < len(args)}
+        found: list[int] = []
+        number = 0
+        for k in dynamic:
+            count = len(flatten(args[k])[0])
+            if k in donated:
+                found += range(number, number + count)
+            number += count
+        return found
 
     @contextmanager
     def _watching_effects(self) -> Iterator[None]:

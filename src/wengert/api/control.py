@@ -238,10 +238,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
         )
     leaves, tree = flatten(operands)
     avals = [value_aval(x) for x in leaves]
-    parts = [
-        _record(lambda *given, branch=branch: branch(*unflatten(tree, given)), avals)
-        for branch in branches
-    ]
+    parts = [_record(lambda *given, branch=branch: branch(*unflatten(tree, given)), avals) for branch in branches]
     found, captured = joined(parts, len(leaves))
     args = [value_of(index), *map(value_of, leaves), *map(value_of, captured)]
     return unflatten(parts[0].structure, run(cond_record, args, (("branches", found),)))

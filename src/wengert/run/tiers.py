@@ -46,12 +46,15 @@ class Tiered:
     graph : Graph
     eager : bool
         Compile at once, as :func:`wengert.jit` asks.
+    donated : sequence of int
+        Inputs whose memory results of the compiled program may take over.
     """
 
-    __slots__ = ("_interpreted", "_lock", "_native", "_spent", "graph")
+    __slots__ = ("_donated", "_interpreted", "_lock", "_native", "_spent", "graph")
 
-    def __init__(self, graph: Graph, eager: bool = False) -> None:
+    def __init__(self, graph: Graph, eager: bool = False, donated: Sequence[int] = ()) -> None:
         self.graph = expand(graph)
+        self._donated = donated
         self._interpreted: Program | None = None
         self._native: Callable[[Sequence[Any]], list[Any]] | None = None
         self._spent = float("inf") if eager else 0.0
@@ -81,7 +84,7 @@ class Tiered:
         with self._lock:
             if self._native is None:
                 try:
-                    self._native = llvm.NativeProgram(self.graph)
+                    self._native = llvm.NativeProgram(self.graph, self._donated)
                 except Exception as error:  # noqa: BLE001  a bug here must not keep anybody from their results
                     warnings.warn(
                         f"Wengert could not compile a graph and interprets it instead; please report this: {error!r}",

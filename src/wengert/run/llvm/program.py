@@ -9,6 +9,7 @@ import numpy as np
 
 from ...core.graph import Graph
 from .blas import describe_product
+from .donate import take_over
 from .fuse import Fused
 from .kernels import Kernel, compile_kernels
 from .layout import describe, emission, structure
@@ -46,6 +47,12 @@ class Frame:
 class NativeProgram:
     """A compiled graph; call it with a list of inputs.
 
+    Parameters
+    ----------
+    graph : Graph
+    donated : sequence of int
+        Inputs whose memory outputs may take over.
+
     Attributes
     ----------
     steps : list
@@ -54,9 +61,10 @@ class NativeProgram:
         Bytes of working memory.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, donated: Sequence[int] = ()) -> None:
         self.graph = graph
         fused = Fused(graph)
+        self._taken = take_over(fused, donated) if donated else []
         self.steps = share(with_fills(fused.steps, fused.fills), POOL.size)
         self._parallel = any(isinstance(step, Rows) and step.tasks > 1 for step in self.steps)
         self._number(fused)
@@ -94,6 +102,8 @@ class NativeProgram:
                 self._bases[view.buffer] = (0, head)
                 self._outputs.append((-1, of, head))
                 head += 2 * _WORD
+            elif view.buffer.kind == "input":
+                self._outputs.append((-1, of, -1))
             else:
                 self._bases[view.buffer] = (number, 0)
                 self._outputs.append((number, of, 0))
@@ -116,7 +126,7 @@ class NativeProgram:
                     self._bases[buffer] = (number, 0)
                     self._moving.append((number, buffer))
                     number += 1
-        self._results = [(k, offset) for k, (base, _, offset) in enumerate(self._outputs) if base < 0]
+        self._results = [(k, offset) for k, (base, _, offset) in enumerate(self._outputs) if base < 0 and offset >= 0]
         self._status = -1
         if fused.status is not None:
             self._bases[fused.status] = (0, head)
@@ -227,7 +237,7 @@ class NativeProgram:
         if self._status >= 0:
             frame.heads["status"] = frame.arena[self._status : self._status + _WORD].view(np.int64)
         for number, of, offset in self._outputs:
-            if number < 0:
+            if number < 0 and offset >= 0:
                 frame.heads[-1 - offset] = frame.arena[offset : offset + of.dtype.itemsize].view(of.dtype)
         return frame
 
@@ -235,6 +245,8 @@ class NativeProgram:
         if self._parallel and not POOL.ready:
             POOL.start()
         objects, heads = frame.objects, frame.heads
+        if self._taken:
+            args = self._given(args)
         for k, _, _ in self._scalars:
             heads[k][0] = args[k]
         keep = []
@@ -272,7 +284,21 @@ class NativeProgram:
             raise IndexError("an index array points outside of the array that it indexes")
         for k, offset in self._results:
             outs[k] = heads[-1 - offset][0]
+        for n, k in self._taken:
+            outs[n] = args[k]
         return outs
+
+    def _given(self, args: Sequence[Any]) -> list[Any]:
+        """Return the arguments, donated arrays replaced by copies where something else may see their memory."""
+        given = list(args)
+        arrays = [args[k] for k, _ in self._arrays]
+        alone = len({id(x) for x in arrays}) == len(arrays) and all(x.base is None for x in arrays)
+        for _, k in self._taken:
+            x = args[k]
+            flags = x.flags
+            if not (flags.c_contiguous and flags.writeable and (alone or _is_alone(k, args, self._arrays))):
+                given[k] = np.array(x, order="C")
+        return given
 
     def _release(self, frame: Frame) -> None:
         """Let go of the arrays of this call; the runner must not look at them again."""
@@ -305,6 +331,12 @@ class NativeProgram:
             return np.empty(view.shape, view.dtype)
         strides = tuple(s * item for s in view.strides)
         return np.lib.stride_tricks.as_strided(source[view.offset :], view.shape, strides)
+
+
+def _is_alone(k: int, args: Sequence[Any], arrays: list[tuple[int, int]]) -> bool:
+    """Say whether argument k shares its memory with nothing that is known."""
+    x = args[k]
+    return x.base is None and not any(np.may_share_memory(x, args[j]) for j, _ in arrays if j != k)
 
 
 def _as_loop(fill: Fill) -> Loop:
