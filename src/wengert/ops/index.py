@@ -8,6 +8,7 @@ the dual of adding.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -168,6 +169,14 @@ slice_add: Primitive = primitive(
     explanation="adds into a part: x gets the whole gradient, v the gradient of that part",
 )
 
+
+def _slice_set_transpose(ct: Any, x: Any, v: Any, where: dict[str, Axes]) -> Any:
+    # First what is read, then what is overwritten: that way the cotangent can be updated where it stands.
+    into_v = _slice_of(ct, where) if is_linear(v) else None
+    into_x = slice_set(ct, _zeros(ct, v), **where) if is_linear(x) else None
+    return into_x, into_v
+
+
 slice_set: Primitive = primitive(
     "slice_set",
     "x with a part of it replaced by v",
@@ -175,10 +184,7 @@ slice_set: Primitive = primitive(
     inplace=_slice_set_inplace,
     infer=_write_infer,
     jvp=_pair_jvp(lambda: slice_set),
-    transpose=lambda ct, x, v, **where: (
-        slice_set(ct, full_like(v, 0) if not is_linear(v) else _zeros(ct, v), **where) if is_linear(x) else None,
-        _slice_of(ct, where) if is_linear(v) else None,
-    ),
+    transpose=lambda ct, x, v, **where: _slice_set_transpose(ct, x, v, where),
     batch=_write_batch(lambda: slice_set),
     samples=_write_samples,
     label="gradient router",
@@ -326,15 +332,18 @@ gather_add: Primitive = primitive(
 
 
 def _gather_set_transpose(ct: Any, x: Any, v: Any, *indices: Any, axes: Axes) -> Any:
-    into_x = gather_set(ct, _zeros(ct, v), *indices, axes=axes) if is_linear(x) else None
+    # First what is read, then what is overwritten: that way the cotangent can be updated where it stands.
     into_v = None
-    if is_linear(v):
+    if is_linear(v) and math.prod(indices[0].shape) <= 1:
+        into_v = gather(ct, *indices, axes=axes)
+    elif is_linear(v):
         # Where an index is repeated, the last write wins; the others have no influence.
         b = ct.builder
         order = b.apply_named("iota_like", b.full(0, v.shape, np.intp))
         written = gather_set(b.full(-1, ct.shape, np.intp), order, *indices, axes=axes)
         won = b.apply_named("eq", gather(written, *indices, axes=axes), order)
         into_v = b.apply_named("select", won, gather(ct, *indices, axes=axes), _zeros(ct, v))
+    into_x = gather_set(ct, _zeros(ct, v), *indices, axes=axes) if is_linear(x) else None
     return (into_x, into_v, *(None,) * len(indices))
 
 
