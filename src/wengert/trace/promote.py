@@ -150,7 +150,10 @@ def elementwise(record: Primitive, ufunc: Any, operands: Sequence[Any]) -> Any:
             if conversion is not None:
                 number = emit(convert, (number,), conversion)
         elif cast is not None:
-            number = builder.scalar(cast(x), of)
+            if of.dtype.kind in "iu" and broadcasting is None:
+                number = builder.full(x, (), of.dtype).id  # arithmetic of indices: bounds can be derived from it
+            else:
+                number = builder.scalar(cast(x), of)
         else:
             number = builder.constant(x if isinstance(x, np.ndarray) else np.asarray(x)[()], of)
             if conversion is not None:

@@ -10,6 +10,7 @@ from ..core.builder import Builder
 from ..core.graph import Graph, prune
 from ..ops.subgraph import enters
 from .forward import instantiate, push, tangent_aval
+from .trips import limited
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ def linearize(graph: Graph, active: Sequence[bool], reuse: bool = True) -> Linea
     reuse : bool
         Compute common subexpressions once.  Tables that show every equation's own tangent and cotangent say no.
     """
+    graph = limited(graph)
     builder, primals, tangents, env, dot = _pushed(graph, active, reuse)
     out_dots = [instantiate(builder, dot[i], graph.avals[i]) for i in graph.outputs]
     return _parted(graph, builder, primals, tangents, env, dot, out_dots)
