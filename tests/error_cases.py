@@ -712,3 +712,28 @@ def linear_solve_that_does_not_converge():
 @case
 def linear_solve_by_conjugate_gradients_of_any_matrix():
     return wg.linear_solve(lambda x: x, np.ones(2), method="cg")
+
+
+@case
+def differential_equation_whose_solution_explodes():
+    return wg.odeint(lambda y, t: y**2, 1.0, np.array([0.0, 2.0]), method="RK23", rtol=1e-3)
+
+
+@case
+def differential_equation_with_times_out_of_order():
+    return wg.odeint(lambda y, t: y, 1.0, np.array([0.0, 2.0, 1.0]))
+
+
+@case
+def differential_equation_at_a_single_time():
+    return wg.odeint(lambda y, t: y, 1.0, 2.0)
+
+
+@case
+def event_that_does_not_occur():
+    return wg.odeint(lambda y, t: y, 1.0, [0.0, 2.0], event=lambda y, t: y + 1)
+
+
+@case
+def event_with_two_numbers():
+    return wg.odeint(lambda y, t: y, np.ones(2), [0.0, 2.0], event=lambda y, t: y)

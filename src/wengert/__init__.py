@@ -30,6 +30,7 @@ jvp = _api.jvp
 linear_solve = _api.linear_solve
 linearize = _api.linearize
 minimize = _api.minimize
+odeint = _api.odeint
 root = _api.root
 scan = _api.scan
 stop_gradient = _api.stop_gradient
@@ -62,6 +63,7 @@ __all__ = [
     "linear_solve",
     "linearize",
     "minimize",
+    "odeint",
     "register_dataclass",
     "root",
     "scan",

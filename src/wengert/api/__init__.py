@@ -6,7 +6,7 @@ from .compile import jit
 from .control import associative_scan, cond, fori_loop, scan, switch, while_loop
 from .custom import custom_jvp, custom_vjp
 from .differentiate import grad, jvp, linearize, stop_gradient, value_and_grad, vjp
-from .implicit import fixed_point, linear_solve, minimize, root
+from .implicit import fixed_point, linear_solve, minimize, odeint, root
 from .inspect import trace
 from .jacobians import hessian, hvp, jacfwd, jacobian, jacrev
 
@@ -29,6 +29,7 @@ __all__ = [
     "linear_solve",
     "linearize",
     "minimize",
+    "odeint",
     "root",
     "scan",
     "stop_gradient",

@@ -1,7 +1,7 @@
 """Expand: calls of sub-graphs are replaced by what they call.
 
-Derivatives have to see ``custom_call`` as one equation; running it is faster without, because its equations can then
-be shared and fused with those around it.
+Derivatives have to see a ``custom_call`` or a ``linear_call`` as one equation; running it is faster without, because
+its equations can then be shared and fused with those around it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Final
 from ..core.builder import Builder
 from ..core.graph import Graph
 
-CALLS: Final = frozenset({"custom_call", "custom_pullback"})
+CALLS: Final = frozenset({"custom_call", "custom_pullback", "linear_call"})
 
 
 def expand(graph: Graph) -> Graph:
@@ -32,6 +32,8 @@ def _record(graph: Graph, builder: Builder, args: list[Any]) -> list[Any]:
         record, params = equation.primitive, dict(equation.params)
         if record.name == "custom_call":
             outs = _record(params["graph"], builder, ins)
+        elif record.name == "linear_call":
+            outs = _record(params["forward"], builder, ins)
         elif record.name == "custom_pullback":
             outs = _record(params["rule"].forward(params["active"]), builder, ins)
         else:

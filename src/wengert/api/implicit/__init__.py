@@ -2,6 +2,7 @@
 
 from .linear import linear_solve
 from .minimize import minimize
+from .ode import odeint
 from .root import fixed_point, root
 
-__all__ = ["fixed_point", "linear_solve", "minimize", "root"]
+__all__ = ["fixed_point", "linear_solve", "minimize", "odeint", "root"]

@@ -83,6 +83,15 @@ class Unknowns:
             start = stop
         return unflatten(self.tree, leaves)
 
+    def unpack_rows(self, rows: Any) -> Any:
+        """Return vectors, one for each row, in the container; the rows stay as axis 0."""
+        leaves, start = [], 0
+        for shape in self.shapes:
+            stop = start + math.prod(shape)
+            leaves.append(np.reshape(rows[:, start:stop], (rows.shape[0], *shape)))
+            start = stop
+        return unflatten(self.tree, leaves)
+
     def pack(self, value: Any, what: str, function: Any) -> Any:
         """Return a result of the user's as a vector; it has the containers and shapes of the unknowns."""
         leaves, tree = flatten(value)
