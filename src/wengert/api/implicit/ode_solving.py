@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-import scipy.integrate
+import scipy
 
 from ...core.graph import Graph, prune
 from ...core.source import Source
