@@ -74,7 +74,7 @@ def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_was_not_used_for_longest_goes_first(folder: Path) -> None:
     for k in range(10):
         disk.write(k, bytes(1000))
-    written = {k: path for k in range(10) for path in entries(folder) if path == disk._path(k)}
+    written = {k: path for k in range(10) for path in entries(folder) if str(path) == disk._path(k)}
     for k, path in written.items():
         os.utime(path, (1000 + k, 1000 + k))
     assert disk.read(0) == bytes(1000)  # used now

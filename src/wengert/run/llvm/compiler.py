@@ -12,8 +12,9 @@ from llvmlite import ir
 from .emit import Emitter
 from .image import POSSIBLE, link
 from .kernels import NAME
+from .library import ready
 from .products import emit_product
-from .target import compile_together, object_code, optimise
+from .target import compile_quickly, compile_together, object_code, optimise
 
 
 def emit_module(what: Any) -> ir.Module:
@@ -33,28 +34,34 @@ def _emit(module: ir.Module, name: str, what: Any) -> None:
 def compiled(wanted: Sequence[Any]) -> list[bytes]:
     """Return code for kernels, ready to be put into memory; each exports :data:`~wengert.run.llvm.kernels.NAME`.
 
-    All of them go through LLVM at once, in one module for each core: what is the same for all modules is paid once.
+    All loops go through LLVM at once, in one module for each core: what is the same for all modules is paid once.
+    Products only call BLAS and are not optimised.
     """
-    if not POSSIBLE:
-        return compile_together([functools.partial(emit_module, what) for what in wanted])
-    groups = _shares(wanted, min(len(wanted), os.cpu_count() or 1))
     found: list[Any] = [None] * len(wanted)
-    for group, code in zip(
-        groups, compile_together([functools.partial(_emit_group, wanted, group) for group in groups]), strict=True
-    ):
+    loops = []
+    for k, what in enumerate(wanted):
+        if what[0] == "product":
+            found[k] = ready(compile_quickly(emit_module(what)))
+        else:
+            loops.append(k)
+    if not POSSIBLE:
+        made = compile_together([functools.partial(emit_module, wanted[k]) for k in loops])
+        for k, code in zip(loops, made, strict=True):
+            found[k] = code
+        return found
+    groups = _shares(wanted, loops, min(len(loops), os.cpu_count() or 1))
+    made = compile_together([functools.partial(_emit_group, wanted, group) for group in groups])
+    for group, code in zip(groups, made, strict=True):
         for k in group:
-            found[k] = link(code, _name(k), NAME)
-    return [
-        code if code is not None else object_code(optimise(emit_module(what)))
-        for code, what in zip(found, wanted, strict=True)
-    ]
+            found[k] = link(code, _name(k), NAME) or object_code(optimise(emit_module(wanted[k])))
+    return found
 
 
-def _shares(wanted: Sequence[Any], count: int) -> list[list[int]]:
+def _shares(wanted: Sequence[Any], which: Sequence[int], count: int) -> list[list[int]]:
     """Deal kernels out so that each share has about the same work."""
     shares: list[list[int]] = [[] for _ in range(count)]
     work = [0] * count
-    for k in sorted(range(len(wanted)), key=lambda k: -_size(wanted[k])):
+    for k in sorted(which, key=lambda k: -_size(wanted[k])):
         least = work.index(min(work))
         shares[least].append(k)
         work[least] += _size(wanted[k])
@@ -63,7 +70,8 @@ def _shares(wanted: Sequence[Any], count: int) -> list[list[int]]:
 
 def _size(what: Any) -> int:
     """Estimate how much code a kernel is."""
-    return 10 if what[0] == "product" else 10 + len(what[0].body) * (1 + what[1])
+    loop, depth = what[:2]
+    return 10 + len(loop.body) * int(1 + depth)
 
 
 def _name(k: int) -> str:

@@ -15,9 +15,8 @@ import functools
 import hashlib
 import os
 import sys
-import tempfile
+import threading
 import time
-from pathlib import Path
 from typing import Any, Final
 
 import llvmlite
@@ -32,18 +31,18 @@ _FRESH: Final = 86_400.0
 """Seconds for which an entry that is read is not marked as used again."""
 
 
-def directory() -> Path | None:
+def directory() -> str | None:
     """Return where entries are kept; None where the cache is switched off."""
     chosen = os.environ.get(VARIABLE)
     if chosen is not None:
-        return None if chosen in ("", "off", "0") else Path(chosen)
+        return None if chosen in ("", "off", "0") else chosen
     if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+        base = os.environ.get("LOCALAPPDATA") or os.path.expanduser(r"~\AppData\Local")
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
+        base = os.path.expanduser("~/Library/Caches")
     else:
-        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    return base / "wengert"
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(base, "wengert")
 
 
 @functools.cache
@@ -53,11 +52,12 @@ def _version() -> bytes:
     Neither LLVM is loaded for it, nor are files read that can be told apart by size and time.
     """
     digest = hashlib.sha256(llvmlite.__version__.encode())
-    here = Path(__file__).parent
-    compiler = (Path(llvmlite.__file__).parent / "binding").glob("*llvmlite*")
-    for file in sorted([*here.rglob("*.py"), *compiler]):
-        status = file.stat()
-        digest.update(repr((file.name, status.st_size, status.st_mtime_ns)).encode())
+    here, binding = os.path.dirname(__file__), os.path.join(os.path.dirname(llvmlite.__file__), "binding")
+    files = [os.path.join(folder, name) for folder, _, names in os.walk(here) for name in names if name.endswith(".py")]
+    files += [os.path.join(binding, name) for name in os.listdir(binding) if "llvmlite" in name]
+    for file in sorted(files):
+        status = os.stat(file)
+        digest.update(repr((os.path.basename(file), status.st_size, status.st_mtime_ns)).encode())
     digest.update(processor())
     return digest.digest()
 
@@ -74,18 +74,19 @@ def processor() -> bytes:
     return b"\n".join(line for line in first.split(b"\n") if line.startswith(kept))
 
 
-def _path(structure: Any) -> Path | None:
+def _path(structure: Any) -> str | None:
     """Return where the entry of a structure is kept: in a folder of its own for each version of everything."""
     folder = directory()
     if folder is None:
         return None
-    return folder / _version().hex()[:16] / (hashlib.sha256(repr(structure).encode()).hexdigest()[:40] + ".o")
+    name = hashlib.sha256(repr(structure).encode()).hexdigest()[:40] + ".o"
+    return os.path.join(folder, _version().hex()[:16], name)
 
 
 def holds(structure: Any) -> bool:
     """Say whether there is an entry, without looking at what is in it."""
     path = _path(structure)
-    return path is not None and path.exists()
+    return path is not None and os.path.exists(path)
 
 
 def read(structure: Any) -> bytes | None:
@@ -111,25 +112,35 @@ def write(structure: Any, code: bytes) -> None:
     path = _path(structure)
     if path is None:
         return
+    mine = f"{path[:-2]}.{os.getpid()}.{threading.get_ident()}.tmp"
     try:
-        path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # what lies in it will be run
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)  # what lies in it will be run
         try:
-            with os.fdopen(handle, "wb") as file:
+            with open(mine, "wb") as file:
                 file.write(_MAGIC + hashlib.sha256(code).digest() + code)
-            os.replace(name, path)
+            os.replace(mine, path)
         except BaseException:
-            os.unlink(name)
+            os.unlink(mine)
             raise
     except OSError:
         return
     _trim_once()
 
 
-def _entries(folder: Path) -> list[Path]:
+def _entries(folder: str) -> list[str]:
     """Return the entries of all versions, and what broken-off writes have left behind."""
-    return [path for path in folder.glob("*/*") if path.suffix in (".o", ".tmp")]
+    found = []
+    for version in _list(folder):
+        inside = os.path.join(folder, version)
+        found += [os.path.join(inside, name) for name in _list(inside) if name.endswith((".o", ".tmp"))]
+    return found
+
+
+def _list(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def info() -> dict[str, Any]:
@@ -138,11 +149,11 @@ def info() -> dict[str, Any]:
     sizes = []
     for path in _entries(folder) if folder is not None else ():
         try:
-            sizes.append(path.stat().st_size)
+            sizes.append(os.stat(path).st_size)
         except OSError:  # another process has just cleared it
             continue
     return {
-        "directory": None if folder is None else str(folder),
+        "directory": folder,
         "entries": len(sizes),
         "bytes": sum(sizes),
         "limit": LIMIT,
@@ -157,11 +168,11 @@ def clear() -> int:
     count = 0
     for path in _entries(folder):
         try:
-            path.unlink(missing_ok=True)
-            path.parent.rmdir()
+            os.unlink(path)
+            count += 1
+            os.rmdir(os.path.dirname(path))
         except OSError:  # it may not be deleted, or the folder is not empty yet
-            pass
-        count += not path.exists()
+            continue
     return count
 
 
@@ -181,7 +192,7 @@ def trim(limit: int = LIMIT) -> None:
     found = []
     for path in _entries(folder):
         try:
-            status = path.stat()
+            status = os.stat(path)
         except OSError:
             continue
         found.append((status.st_mtime, status.st_size, path))
@@ -192,7 +203,7 @@ def trim(limit: int = LIMIT) -> None:
         if total <= 0.75 * limit:
             break
         try:
-            path.unlink(missing_ok=True)
+            os.unlink(path)
         except OSError:
             continue
         total -= size

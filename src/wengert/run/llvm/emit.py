@@ -184,7 +184,9 @@ class Emitter:
             else:
                 assert isinstance(item, Op)
                 args = [self.values[j] for j in item.args]
-                self.values.append(emit(item.name, Operation(b, args, item.dtypes, item.out), dict(item.params)))
+                self.values.append(
+                    emit(item.name, Operation(b, args, item.dtypes, item.out, not all(self.fixed)), dict(item.params))
+                )
         following = list(acc)
         for store in self.loop.stores:
             value = self.values[store.item]

@@ -1,4 +1,4 @@
-"""Native functions by name: from disk, or compiled now."""
+"""Native functions that are written in LLVM's language by hand: from disk, or compiled now."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ def library(structure: Any, exports: list[str], emit: Callable[[], Any]) -> Any:
     exports : list of str
         Names of the functions.
     emit : callable() -> llvmlite module or text
-        Makes the IR; called only if the code is not on disk.  LLVM is loaded then and not before.
+        Makes the IR; called only if the code is not on disk.  LLVM is loaded then and not before.  It is not
+        optimised: what is written by hand only calls what the time is spent in.
     """
     code = disk.read(structure)
     if code is None:
-        code = ready(llvm.target.compile_together([emit])[0])
+        code = ready(llvm.target.compile_quickly(emit()))
         disk.write(structure, code)
     return loaded(code, exports)
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from llvmlite import ir
 
-from .mathlib import declare
+from .mathlib import declare, declare_called
 from .mathlib.emit import Value, copysign, fabs
 from .mathlib.emit import sqrt as sqrt_of
 from .operations import MATHLIB, code, is_native
@@ -61,7 +61,10 @@ def constant(value: Any, dtype: Any) -> ir.Constant:
 class Operation:
     """One application of a scalar operation: operands as IR values with their dtypes, and where to put the code."""
 
-    def __init__(self, builder: ir.IRBuilder, args: Sequence[Any], dtypes: Sequence[Any], out: Any) -> None:
+    def __init__(
+        self, builder: ir.IRBuilder, args: Sequence[Any], dtypes: Sequence[Any], out: Any, inline: bool = True
+    ) -> None:
+        self.inline = inline
         self.builder = builder
         self.args = list(args)
         self.dtypes = list(dtypes)
@@ -86,7 +89,8 @@ class Operation:
 
     def mathlib(self, name: str) -> Any:
         """Call a function of the mathlib."""
-        return self.builder.call(declare(self.builder.module, name, self.args[0].type), self.args)
+        function = (declare if self.inline else declare_called)(self.builder.module, name, self.args[0].type)
+        return self.builder.call(function, self.args)
 
 
 def emit(name: str, operation: Operation, params: Mapping[str, Any]) -> Any:

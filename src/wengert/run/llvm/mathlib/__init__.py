@@ -26,7 +26,7 @@ from wengert.run.llvm.mathlib import (
 from wengert.run.llvm.mathlib.emit import Value, format_of
 from wengert.run.llvm.mathlib.registry import FUNCTIONS
 
-__all__ = ["ACCURACY", "FUNCTIONS", "declare"]
+__all__ = ["ACCURACY", "FUNCTIONS", "declare", "declare_called"]
 
 FAMILIES = (error_function, exponential, gamma_function, hyperbolic, logarithm, power, trigonometric)
 
@@ -85,4 +85,19 @@ def declare(module: ir.Module, name: str, type: ir.Type) -> ir.Function:
     function.attributes.add("nounwind")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     builder.ret(definition.emit(*(Value(builder, argument) for argument in function.args)).ir)
+    return function
+
+
+def declare_called(module: ir.Module, name: str, type: ir.Type) -> ir.Function:
+    """The same function, but called and not inlined: for code that runs once and is not worth compiling anew."""
+    full_name = f"wengert.{name}.{'f64' if type == ir.DoubleType() else 'f32'}.called"
+    if full_name in module.globals:
+        return module.globals[full_name]
+    inlined = declare(module, name, type)
+    function = ir.Function(module, inlined.function_type, full_name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    function.attributes.add("nounwind")
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    builder.ret(builder.call(inlined, function.args))
     return function
