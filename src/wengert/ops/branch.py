@@ -120,7 +120,7 @@ def _linearize(
     parts = [split(branch, active) for branch in branches]
     moving = _any([found for _, found in parts])
     n_out = len(branches[0].outputs)
-    plans = [plan(p.primal, p.primal.outputs[n_out:], p.primal.inputs, ()) for p, _ in parts]
+    plans = [plan(p.primal, p.primal.outputs[n_out:], p.primal.inputs, (), free=False) for p, _ in parts]
     slots: list[Aval] = []
     places = [_places(p.primal, keep.saved, slots) for (p, _), keep in zip(parts, plans, strict=True)]
 

@@ -1,21 +1,30 @@
 """What the derivative of a loop's body remembers of an iteration, and what it computes again.
 
 Linearizing a body leaves residuals: values that the linear part reads.  Saving one costs memory for every iteration,
-so only what has to be is saved.  What belongs to the iteration anyway (its number, the loop's constants, rows of the
-inputs) is read again; what no iteration changes is computed once, outside; index arithmetic and what only moves
-entries about is done again.
+and moving memory is what costs time, so as little as possible is saved.  What belongs to the iteration anyway (its
+number, the loop's constants, rows of the inputs) is read again; what no iteration changes is computed once, outside.
+Of what is left, cheap operations are done again, and a minimum cut finds the fewest bytes from which they can be:
+often the carry that an iteration began with, from which a whole step follows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from ..core.graph import Equation, Graph
+from .cut import Network
 
 MOVEMENT: Final = frozenset({"broadcast", "reshape", "transpose", "slice", "rev", "convert", "gather", "copy"})
 """Operations whose result is made of entries of their first operand: doing them again reads what is there anyway."""
+CHEAP: Final = MOVEMENT | {
+    *("full", "add", "sub", "neg", "mul", "scale", "div", "reciprocal", "integer_pow", "sqrt", "abs", "sign", "max"),
+    *("min", "select", "eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "isfinite", "signbit", "copysign"),
+    *("logical_and", "logical_or", "logical_xor", "logical_not", "bitwise_and", "bitwise_or", "bitwise_xor"),
+    *("bitwise_not", "real", "imag", "complex", "conj"),
+}
+"""Operations that take no longer than writing their result to memory and reading it again."""
 
 
 @dataclass(slots=True)
@@ -40,7 +49,9 @@ class Residuals:
     again: list[Equation] = field(default_factory=list)
 
 
-def plan(primal: Graph, residuals: Sequence[int], fixed: Sequence[int], steady: Sequence[int]) -> Residuals:
+def plan(
+    primal: Graph, residuals: Sequence[int], fixed: Sequence[int], steady: Sequence[int], *, free: bool = True
+) -> Residuals:
     """Decide for each residual how the linear part gets it.
 
     Parameters
@@ -50,71 +61,91 @@ def plan(primal: Graph, residuals: Sequence[int], fixed: Sequence[int], steady: 
     residuals : sequence of int
         Values to provide.
     fixed : sequence of int
-        Inputs that every iteration can read again: the counter, constants, rows of inputs.
+        Inputs that can be read again: the counter, constants, rows of inputs.
     steady : sequence of int
         Those of them that are the same in all iterations.
+    free : bool
+        Reading a fixed input again costs nothing; otherwise it has to be kept, at the price of what is saved.
     """
     made = {i: (k, equation) for k, equation in enumerate(primal.equations) for i in equation.outputs}
-    level = _levels(primal, fixed, steady)
+    constant = _constant(primal, steady)
+    cut = _cut(primal, residuals, made, constant, set(fixed), free)
     found = Residuals()
     again: dict[int, Equation] = {}
     done: set[int] = set()
-
-    def provide(i: int) -> None:
+    waiting = list(reversed(residuals))
+    while waiting:
+        i = waiting.pop()
         if i in done:
-            return
+            continue
         done.add(i)
         if i not in made:
-            (found.given if level[i] < _CHANGES else found.saved).append(i)
-            return
+            (found.given if i in fixed else found.saved).append(i)
+            continue
         position, equation = made[i]
-        name = equation.primitive.name
-        if name == "full" or (level[i] == _FREE and _is_cheap(primal, equation)):
-            pass
-        elif level[i] == _STEADY:
+        if free and i in constant and equation.primitive.name != "full" and equation.primitive.name not in MOVEMENT:
             found.hoisted.append(i)
-            return
-        elif not (name in MOVEMENT and _is_smaller(primal, equation, level)):
+        elif i in cut:
             found.saved.append(i)
-            return
-        again[position] = equation
-        for source in equation.inputs:
-            provide(source)
-
-    for i in residuals:
-        provide(i)
+        else:
+            again[position] = equation
+            waiting += reversed(equation.inputs)
     found.again = [again[k] for k in sorted(again)]
     return found
 
 
-_STEADY, _FREE, _CHANGES = range(3)
-
-
-def _levels(primal: Graph, fixed: Sequence[int], steady: Sequence[int]) -> dict[int, int]:
-    """Say of each value whether it is the same in all iterations, can be computed again, or neither."""
-    level = dict.fromkeys(primal.inputs, _CHANGES)
-    level.update(dict.fromkeys(fixed, _FREE))
-    level.update(dict.fromkeys(steady, _STEADY))
+def _constant(primal: Graph, steady: Sequence[int]) -> set[int]:
+    """Return the values that are the same in all iterations."""
+    found = set(steady)
     for equation in primal.equations:
-        worst = max([level[i] for i in equation.inputs], default=_STEADY)
-        if worst == _FREE and not _is_cheap(primal, equation):
-            worst = _CHANGES
-        level.update(dict.fromkeys(equation.outputs, worst))
-    return level
+        if found.issuperset(equation.inputs):
+            found.update(equation.outputs)
+    return found
 
 
 def _is_cheap(primal: Graph, equation: Equation) -> bool:
-    """Say whether doing an operation again costs no more than reading what it made."""
-    if equation.primitive.name in MOVEMENT or equation.primitive.name == "full":
+    """Say whether doing an operation again costs no more than saving its result and reading it."""
+    if equation.primitive.name in CHEAP:
         return True
     return equation.primitive.elementwise and all(
         not primal.avals[i].shape and primal.avals[i].dtype.kind in "biu" for i in equation.outputs
     )
 
 
-def _is_smaller(primal: Graph, equation: Equation, level: dict[int, int]) -> bool:
-    """Say whether saving an operation's operands takes no more memory than saving its result."""
-    source: Any = primal.avals[equation.inputs[0]]
-    if level[equation.inputs[0]] < _CHANGES:
-        return all(level[i] < _CHANGES or primal.avals[i].nbytes <= 8 for i in equation.inputs[1:])
-    return equation.primitive.name != "gather" and source.nbytes <= primal.avals[equation.outputs[0]].nbytes
+def _cut(
+    primal: Graph,
+    residuals: Sequence[int],
+    made: dict[int, tuple[int, Equation]],
+    constant: set[int],
+    fixed: set[int],
+    free: bool,
+) -> set[int]:
+    """Return the values to save: the fewest bytes from which cheap operations make all residuals.
+
+    Each value is an edge whose capacity is its size; it begins where its operands end, or, if it cannot be had again,
+    at the source.
+    """
+    network = Network()
+    source, sink = "source", "sink"
+    network.join(source, sink, 0)
+    seen: set[int] = set()
+    waiting = []
+    for i in residuals:
+        if i not in constant:
+            network.join((i, "out"), sink)
+            waiting.append(i)
+    while waiting:
+        i = waiting.pop()
+        if i in seen:
+            continue
+        seen.add(i)
+        network.join((i, "in"), (i, "out"), max(primal.avals[i].nbytes, 1))
+        if i in made and _is_cheap(primal, made[i][1]):
+            for j in made[i][1].inputs:
+                if j not in constant:
+                    network.join((j, "out"), (i, "in"))
+                    waiting.append(j)
+        elif i in made or not free or i not in fixed:
+            network.join(source, (i, "in"))
+    after = network.reaching(source, sink)
+    return {i for i in seen if (i, "out") in after and (i, "in") not in after}
