@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
 
-.PHONY: help demo test nightly lint bench docs clean
+.PHONY: help demo test nightly lint bench docs page pictures clean
 
 help:
 	@echo "make demo     train a network on handwritten digits and explain a function"
@@ -14,6 +14,8 @@ help:
 	@echo "make lint     ruff and mypy"
 	@echo "make bench    compare with autograd, MyGrad, PyTorch and JAX (installs them)"
 	@echo "make docs     run the code in the documentation, write the API reference to build/docs"
+	@echo "make page     build the page that wg.view writes (needs Node 20 or later)"
+	@echo "make pictures take the pictures in the README (needs Chromium)"
 	@echo "make clean    remove $(VENV) and everything that was made"
 
 # -- set-up: one stamp file for each set of extras, so that a second run installs nothing ------------------------------
@@ -55,6 +57,12 @@ bench: $(VENV)/.bench
 docs: $(VENV)/.docs
 	$(BIN)/python -m pytest -q tests/docs
 	$(BIN)/python -m pdoc --docformat numpy --math --output-directory build/docs wengert
+
+page: $(VENV)/.dev
+	$(BIN)/python tools/page.py --tours
+
+pictures: $(VENV)/.dev
+	$(BIN)/python tools/pictures.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,6 +9,7 @@ from .errors import WengertError
 
 if TYPE_CHECKING:
     from .api.explain import explain
+    from .view import view
 
 __version__ = "0.1.0"
 
@@ -71,6 +72,7 @@ __all__ = [
     "switch",
     "trace",
     "value_and_grad",
+    "view",
     "vjp",
     "vmap",
     "while_loop",
@@ -78,7 +80,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load ``explain`` when it is first asked for: a program that only differentiates need not wait for it."""
+    """Load ``explain`` and ``view`` when they are first asked for: a program that only differentiates need not wait."""
+    if name == "view":
+        from .view import view
+
+        globals()[name] = view  # in place of the folder of the same name, which importing it has put here
+        return view
     if name == "explain":
         from .api.explain import explain
 

@@ -116,8 +116,11 @@ class Sweeps:
     def pull(self) -> list[Any]:
         """Run one reverse sweep: cotangents of the active inputs."""
         seeds = [w for w in self.subject.cotangents if w is not None]
-        outs = self._programs[id(self.reverse)]([*self.subject.inputs, *seeds])
-        return outs[len(self.subject.graph.outputs) :]
+        return self.run_reverse([*self.subject.inputs, *seeds])[len(self.subject.graph.outputs) :]
+
+    def run_reverse(self, args: Sequence[Any]) -> list[Any]:
+        """Run the function and one reverse sweep at any inputs: outputs, cotangents of active inputs."""
+        return self._programs[id(self.reverse)](args)
 
 
 def costs(sweeps: Sweeps) -> Section:

@@ -115,6 +115,7 @@ def _layers(d: Derivative, parameters: set[int]) -> list[dict[str, Any]]:
                 shape=list(graph.avals[i].shape),
                 value=summary(subject.values[i]),
                 gradient=summary(d.cotangent(i)),
+                last=last,
             )
 
     for k, equation in enumerate(graph.equations):
@@ -127,7 +128,7 @@ def _layers(d: Derivative, parameters: set[int]) -> list[dict[str, Any]]:
         fresh = reads - seen
         if fresh and (not layers or equation.primitive.name in _PRODUCTS):
             close(before)
-            layers.append({"name": f"layer {len(layers) + 1}", "parameters": []})
+            layers.append({"name": f"layer {len(layers) + 1}", "parameters": [], "first": k})
         if layers:
             layers[-1]["parameters"] += [subject.names[i] for i in sorted(fresh)]
             seen |= fresh

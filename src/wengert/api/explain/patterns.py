@@ -15,7 +15,7 @@ from .linear import Derivative
 from .tables import MOST_ROWS
 from .values import show, summary
 
-_RELU: Final = (
+RELU: Final = (
     "gradient gate (relu)",
     "lets the incoming gradient through where its input is positive, and stops it elsewhere",
 )
@@ -49,7 +49,7 @@ def patterns(d: Derivative) -> Section:
     for k, equation in enumerate(graph.equations):
         if not any(i in d.parts.values for i in equation.outputs):
             continue
-        label, meaning = _RELU if _is_relu(equation, makers, constants) else pattern(equation.primitive)
+        label, meaning = RELU if is_relu(equation, makers, constants) else pattern(equation.primitive)
         legend.setdefault(f"{equation.primitive.name}: {label}", (label, meaning))
         handed = []
         for position, i in enumerate(equation.inputs):
@@ -104,7 +104,7 @@ def patterns(d: Derivative) -> Section:
     )
 
 
-def _is_relu(equation: Equation, makers: dict[int, Equation], constants: dict[int, Any]) -> bool:
+def is_relu(equation: Equation, makers: dict[int, Equation], constants: dict[int, Any]) -> bool:
     """Say whether an equation is a maximum with the constant 0."""
     if equation.primitive.name != "max":
         return False

@@ -194,7 +194,7 @@ def explain(
         subject = study(fun, args, kwargs, chosen, as_tuple(parameters), direction, cotangent)
         d = differentiate(subject)
         sections = _sections(subject, d, manual, symbolic, learning_rate)
-        return Report(_title(subject), sections, _function(subject))
+        return Report(title(subject), sections, described_function(subject))
 
     return explained
 
@@ -223,7 +223,7 @@ def _sections(
     return tuple(section for section in made if section is not None)
 
 
-def _title(subject: Subject) -> str:
+def title(subject: Subject) -> str:
     names = [
         name
         for i, name in zip(subject.graph.inputs, subject.graph.names, strict=False)
@@ -233,7 +233,7 @@ def _title(subject: Subject) -> str:
     return f"{subject.title}({shown}), differentiated"
 
 
-def _function(subject: Subject) -> dict[str, Any]:
+def described_function(subject: Subject) -> dict[str, Any]:
     code = getattr(subject.function, "__code__", None)
     place = source_dict(Source(code, -2)) if code is not None else None
     return {

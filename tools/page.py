@@ -1,0 +1,99 @@
+"""Build the page that ``wg.view`` writes: ``src/wengert/view/page/index.html``, from the TypeScript in ``viewer/``.
+
+    python tools/page.py            # build it
+    python tools/page.py --check    # build it elsewhere and compare: is what is committed what the sources give?
+    python tools/page.py --tours    # make the documents of the guided tours again as well
+
+Needs Node 20 or later; packages come from ``viewer/package-lock.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+VIEWER = ROOT / "viewer"
+PAGE = ROOT / "src" / "wengert" / "view" / "page"
+GENERATED = VIEWER / "src" / "generated" / "primitives.ts"
+MOST_BYTES = 3_000_000
+
+
+def npm(*arguments: str) -> None:
+    """Run npm in the viewer's folder."""
+    program = shutil.which("npm")
+    if program is None:
+        raise SystemExit("tools/page.py needs Node (npm), version 20 or later: https://nodejs.org")
+    subprocess.run([program, *arguments], cwd=VIEWER, check=True, stdout=sys.stderr)
+
+
+def install() -> None:
+    """Install the packages that the lock file names, where they are not there yet or it has changed."""
+    stamp, lock = VIEWER / "node_modules" / ".package-lock.json", VIEWER / "package-lock.json"
+    if not stamp.exists() or stamp.stat().st_mtime < lock.stat().st_mtime:
+        npm("ci", "--no-audit", "--no-fund")
+
+
+def built() -> str:
+    """Return the page as the sources give it."""
+    install()
+    npm("run", "build")
+    return (VIEWER / "dist" / "index.html").read_text(encoding="utf-8")
+
+
+def tours() -> list[dict[str, Any]]:
+    """Return the documents of the guided tours, of the functions in ``examples/lecture.py``."""
+    sys.path.insert(0, str(ROOT / "examples"))
+    import lecture
+
+    from wengert.view.document import document
+
+    network = document(lecture.xor_loss, lecture.xor_point(), parameters=(2, 3, 4, 5), learning_rate=0.3)
+    return [
+        {
+            "id": "lecture",
+            "title": "The lecture's example",
+            "document": document(lecture.f, (2.0, 3.0), manual=lecture.df),
+        },
+        {"id": "simple", "title": "A simple example", "document": document(lecture.simple, (1.0, 2.0, 0.0))},
+        {"id": "network", "title": "A network", "document": network},
+    ]
+
+
+def main() -> int:
+    sys.path.insert(0, str(ROOT / "src"))
+    from wengert.view.javascript import module
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="compare instead of writing")
+    parser.add_argument("--tours", action="store_true", help="make the tours' documents again")
+    options = parser.parse_args()
+    target = PAGE / "index.html"
+    if options.check:
+        stale = [] if GENERATED.read_text(encoding="utf-8") == module() else [str(GENERATED.relative_to(ROOT))]
+        if not stale and target.read_text(encoding="utf-8") != built():
+            stale.append(str(target.relative_to(ROOT)))
+        for name in stale:
+            print(f"{name} is not what its sources give; run `make page` and commit it")
+        return 1 if stale else 0
+    GENERATED.write_text(module(), encoding="utf-8")
+    html = built()
+    size = len(html.encode())
+    if size > MOST_BYTES:
+        raise SystemExit(f"the page has {size:,} bytes, over its limit of {MOST_BYTES:,}")
+    target.write_text(html, encoding="utf-8")
+    print(f"{target.relative_to(ROOT)}: {size:,} bytes")
+    if options.tours:
+        made = json.dumps(tours(), allow_nan=False, separators=(",", ":"))
+        (PAGE / "tours.json").write_text(made + "\n", encoding="utf-8")
+        print(f"tours.json: {len(made):,} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,224 @@
+/** The graph's part of the window: layout when something is folded, pan and zoom, hover. */
+import { effect, signal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import type { Model } from '../model';
+import {
+  badges, direction, doc, expanded, focus, go, hovered, hulls, live, marked, mode, model, picked, step,
+} from '../state';
+import { brief, shapeText } from '../text/numbers';
+import { recordOf } from '../state';
+import { Drawing, svg } from './draw';
+import { layout } from './layout';
+import { visible } from './visible';
+import { Viewport } from './viewport';
+
+export const drawing = signal<Drawing | null>(null);
+export const viewport = signal<Viewport | null>(null);
+export const busy = signal(false);
+
+export function toggle(group: number): void {
+  const next = new Set(expanded.value);
+  if (!next.delete(group)) next.add(group);
+  if (document.activeElement?.closest('.graph')) refocus = group;
+  expanded.value = next;
+}
+
+/** The group that was folded or unfolded from the keyboard: the focus stays with it in the new drawing. */
+let refocus = -1;
+
+function restoreFocus(): void {
+  if (refocus < 0) return;
+  const place = document.querySelector<SVGElement>(`#n-g${refocus}, .frame[data-group="${refocus}"] .fold`);
+  refocus = -1;
+  place?.focus();
+}
+
+/** Open the groups around a node, so that it is seen. */
+export function reveal(id: string): void {
+  const node = model.value?.byId.get(id);
+  if (!node || node.groups.every((g) => expanded.value.has(g))) return;
+  expanded.value = new Set([...expanded.value, ...node.groups]);
+}
+
+export function Graph() {
+  const host = useRef<HTMLDivElement>(null);
+  const tip = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const element = host.current!;
+    const canvas = svg('svg', {
+      class: 'graph', role: 'group', tabindex: 0,
+      'aria-label': 'Computation graph. Up and down arrows go from node to node, plus and minus zoom.',
+    });
+    canvas.append(arrows());
+    element.prepend(canvas);
+    const view = new Viewport(canvas, (window, scale) => drawing.peek()?.cull(window, scale));
+    viewport.value = view;
+    listen(canvas, tip.current!);
+    showFocused(canvas, view);
+    let generation = 0;
+    let last: unknown = null;
+    const stopLayout = effect(() => {
+      const m = model.value;
+      const open = expanded.value;
+      const way = direction.value;
+      if (!m) return;
+      const mine = ++generation;
+      busy.value = true;
+      const seen = visible(m, open);
+      void layout(m, seen, way).then((made) => {
+        if (mine !== generation) return;
+        const fresh = new Drawing(m, made, seen.shownAs, toggle);
+        const fit = last !== m;
+        last = m;
+        view.show(fresh.root, made, fit);
+        drawing.value = fresh;
+        restoreFocus();
+        busy.value = false;
+      });
+    });
+    const stopDrawing = effect(() => {
+      const drawn = drawing.value;
+      live.value;
+      if (!drawn) return;
+      drawn.update({
+        mode: mode.value, step: step.value, focus: focus.value?.id ?? null, badges: badges.value, marked: marked.value,
+      });
+      follow(drawn, view);
+    });
+    const stopHulls = effect(() => {
+      const compiled = doc.value?.compiled;
+      const on = hulls.value && compiled;
+      drawing.value?.hulls(
+        on
+          ? compiled.steps.flatMap((s, k) =>
+              s.equations.length ? [{ label: `kernel ${k + 1}`, ids: s.equations.map((e) => `e${e}`) }] : [],
+            )
+          : [],
+      );
+    });
+    return () => {
+      stopLayout();
+      stopDrawing();
+      stopHulls();
+      view.stop();
+      canvas.remove();
+    };
+  }, []);
+  return (
+    <div class="stage" ref={host}>
+      <div class="tip" ref={tip} role="tooltip" hidden />
+      {(busy.value || drawing.value?.layout.note) && <div class="busy" role="status">{busy.value ? 'laying out …' : drawing.value?.layout.note}</div>}
+    </div>
+  );
+}
+
+/** Keep the node of the current step in the window. */
+function follow(drawn: Drawing, view: Viewport): void {
+  const id = focus.peek()?.id;
+  if (!id) return;
+  const m = model.peek();
+  if (!m) return;
+  for (const [key, node] of drawn.nodes) {
+    if (key === id || node.item.node?.id === id) {
+      view.bringIn(node.box);
+      return;
+    }
+  }
+}
+
+function arrows(): SVGDefsElement {
+  const defs = svg('defs');
+  const arrow = svg('marker', {
+    id: 'arrow', viewBox: '0 0 10 10', refX: 9, refY: 5, markerWidth: 9, markerHeight: 9, orient: 'auto-start-reverse',
+    markerUnits: 'userSpaceOnUse',
+  });
+  arrow.append(svg('path', { d: 'M0 1L9 5L0 9z' }));
+  defs.append(arrow);
+  return defs;
+}
+
+function listen(canvas: SVGSVGElement, tip: HTMLDivElement): void {
+  const idOf = (event: Event): string | null =>
+    (event.target as Element).closest?.('.node')?.getAttribute('data-id') ?? null;
+  canvas.addEventListener('click', (event) => {
+    const id = idOf(event);
+    if (id && !id.startsWith('g')) picked.value = id;
+  });
+  canvas.addEventListener('dblclick', (event) => {
+    const id = idOf(event);
+    const m = model.peek();
+    const node = id ? m?.byId.get(id) : undefined;
+    if (node && m) go(m.stepOf(node, mode.peek(), step.peek() > m.equationNodes.length));
+  });
+  canvas.addEventListener('pointerover', (event) => {
+    const id = idOf(event);
+    hovered.value = id;
+    const m = model.peek();
+    tip.hidden = !id || !m;
+    if (id && m) {
+      tip.replaceChildren(...describe(m, id));
+      const area = canvas.getBoundingClientRect();
+      const box = (event.target as Element).closest('.node')!.getBoundingClientRect();
+      const left = Math.min(box.left - area.left, area.width - 330);
+      tip.style.left = `${Math.max(4, left)}px`;
+      const below = box.bottom - area.top + 10;
+      tip.style.top = below + 110 > area.height ? '' : `${below}px`;
+      tip.style.bottom = below + 110 > area.height ? `${area.bottom - box.top + 10}px` : '';
+    }
+  });
+  canvas.addEventListener('pointerleave', () => {
+    hovered.value = null;
+    tip.hidden = true;
+  });
+  canvas.addEventListener('keydown', (event) => {
+    if (event.key !== 'ArrowUp' && event.key !== 'ArrowDown') return;
+    const m = model.peek();
+    if (!m) return;
+    event.preventDefault();
+    const at = m.nodes.findIndex((n) => n.id === focus.peek()?.id);
+    const next = at < 0 ? 0 : Math.max(0, Math.min(m.nodes.length - 1, at + (event.key === 'ArrowDown' ? 1 : -1)));
+    picked.value = m.nodes[next].id;
+    reveal(m.nodes[next].id);
+  });
+}
+
+/** What gets the keyboard's focus comes into the window. */
+function showFocused(canvas: SVGSVGElement, view: Viewport): void {
+  canvas.addEventListener('focusin', (event) => {
+    if (event.target === canvas) return;
+    const area = canvas.getBoundingClientRect();
+    const box = (event.target as Element).getBoundingClientRect();
+    view.bringInWindow({ x: box.left - area.left, y: box.top - area.top, width: box.width, height: box.height });
+  });
+}
+
+function describe(m: Model, id: string): Node[] {
+  const line = (text: string, kind = ''): HTMLElement => {
+    const made = document.createElement('div');
+    made.className = kind;
+    made.textContent = text;
+    return made;
+  };
+  const { graph, sources } = m.doc;
+  if (id.startsWith('g')) {
+    const group = graph.groups[Number(id.slice(1))];
+    const first = graph.equations[group.first].at;
+    const lines = [line(`${group.kind}: ${group.label}`, 'strong'), line(`equations ${group.first + 1} to ${group.last + 1}; click to open`)];
+    if (first) lines.push(line(`${sources[first[0]].file}:${first[1]}`, 'mono'));
+    return lines;
+  }
+  const node = m.byId.get(id)!;
+  const [name, shape, dtype] = graph.values[node.values[0]];
+  if (node.equation < 0)
+    return [line(`${node.title} — ${node.role}`, 'strong'), line(`${shapeText(shape)}, ${dtype}`), line(brief(recordOf('primal', node.values[0]), shape, 6))];
+  const equation = graph.equations[node.equation];
+  const made = [
+    line(`${name} = ${equation.text}`, 'strong mono'),
+    line(`${m.doc.primitives[equation.primitive].doc}; ${shapeText(shape)}, ${dtype}`),
+  ];
+  if (equation.at) {
+    const source = sources[equation.at[0]];
+    made.push(line(`${source.file}:${equation.at[1]}  ${source.lines[equation.at[1] - source.first]?.trim() ?? ''}`, 'mono'));
+  }
+  return made;
+}

@@ -1,0 +1,187 @@
+/** Pan and zoom by moving one SVG group: nothing is drawn again. */
+import type { Box, Layout } from './layout';
+
+const MARGIN = 36;
+const CLOSEST = 3;
+const LARGEST_AT_FIRST = 1.5;
+const SMALLEST_READABLE = 0.72;
+
+export class Viewport {
+  private x = 0;
+  private y = 0;
+  private scale = 1;
+  private scene: SVGGElement | null = null;
+  private content = { width: 1, height: 1 };
+  private frame = 0;
+  private culling = 0;
+  private readonly pointers = new Map<number, [number, number]>();
+  private moved = false;
+  private readonly observer: ResizeObserver;
+
+  constructor(
+    private readonly canvas: SVGSVGElement,
+    private readonly onMove: (window: Box, scale: number) => void,
+  ) {
+    canvas.addEventListener('wheel', this.wheel, { passive: false });
+    canvas.addEventListener('pointerdown', this.down);
+    canvas.addEventListener('pointermove', this.move);
+    canvas.addEventListener('pointerup', this.up);
+    canvas.addEventListener('pointercancel', this.up);
+    canvas.addEventListener('click', this.swallow, true);
+    canvas.addEventListener('keydown', this.key);
+    this.observer = new ResizeObserver(() => this.apply());
+    this.observer.observe(canvas);
+  }
+
+  stop(): void {
+    this.observer.disconnect();
+  }
+
+  /** Show a drawing; with `fit`, all of it, else at the place where the old one was. */
+  show(scene: SVGGElement, layout: Layout, fit: boolean): void {
+    this.scene?.remove();
+    this.scene = scene;
+    this.content = { width: layout.width, height: layout.height };
+    this.canvas.append(scene);
+    if (fit) this.begin();
+    else this.apply();
+  }
+
+  /** Show all of it, if that can be read; else its beginning. */
+  private begin(): void {
+    this.fit();
+    if (this.scale >= SMALLEST_READABLE) return;
+    const { width, height } = this.canvas.getBoundingClientRect();
+    this.scale = SMALLEST_READABLE;
+    const across = this.content.width * this.scale;
+    const down = this.content.height * this.scale;
+    this.x = across + 2 * MARGIN <= width || down > across ? (width - across) / 2 : MARGIN;
+    this.y = down + 2 * MARGIN <= height || across >= down ? (height - down) / 2 : MARGIN;
+    this.apply();
+  }
+
+  fit = (): void => {
+    const { width, height } = this.canvas.getBoundingClientRect();
+    if (!width || !height) return;
+    const across = (width - 2 * MARGIN) / this.content.width;
+    const down = (height - 2 * MARGIN) / this.content.height;
+    this.scale = Math.min(across, down, LARGEST_AT_FIRST);
+    this.x = (width - this.content.width * this.scale) / 2;
+    this.y = (height - this.content.height * this.scale) / 2;
+    this.apply();
+  };
+
+  zoom(factor: number, cx?: number, cy?: number): void {
+    const { width, height } = this.canvas.getBoundingClientRect();
+    const [px, py] = [cx ?? width / 2, cy ?? height / 2];
+    const least = Math.min(0.02, width / (this.content.width + 1) / 2);
+    const next = Math.max(least, Math.min(CLOSEST, this.scale * factor));
+    this.x = px - ((px - this.x) * next) / this.scale;
+    this.y = py - ((py - this.y) * next) / this.scale;
+    this.scale = next;
+    this.apply();
+  }
+
+  pan(dx: number, dy: number): void {
+    this.x += dx;
+    this.y += dy;
+    this.apply();
+  }
+
+  /** Move as little as needed for a box of the drawing to be seen. */
+  bringIn(box: Box): void {
+    if (!this.canvas.getBoundingClientRect().width) return;
+    const { x, y, scale } = this;
+    this.bringInWindow({ x: box.x * scale + x, y: box.y * scale + y, width: box.width * scale, height: box.height * scale });
+  }
+
+  /** The same for a box in the window's coordinates. */
+  bringInWindow(box: Box): void {
+    const { width, height } = this.canvas.getBoundingClientRect();
+    const { x: left, y: top, width: w, height: h } = box;
+    if (left < MARGIN || left + w > width - MARGIN) this.x += width / 2 - (left + w / 2);
+    if (top < MARGIN || top + h > height - MARGIN) this.y += height / 2 - (top + h / 2);
+    this.apply();
+  }
+
+  get zoomed(): number {
+    return this.scale;
+  }
+
+  private apply(): void {
+    if (!this.frame) this.frame = requestAnimationFrame(this.draw);
+  }
+
+  private draw = (): void => {
+    this.frame = 0;
+    this.scene?.setAttribute('transform', `translate(${this.x} ${this.y}) scale(${this.scale})`);
+    if (!this.culling) this.culling = requestAnimationFrame(this.cull);
+  };
+
+  private cull = (): void => {
+    this.culling = 0;
+    const { width, height } = this.canvas.getBoundingClientRect();
+    const pad = 200;
+    this.onMove(
+      {
+        x: (-this.x - pad) / this.scale,
+        y: (-this.y - pad) / this.scale,
+        width: (width + 2 * pad) / this.scale,
+        height: (height + 2 * pad) / this.scale,
+      },
+      this.scale,
+    );
+  };
+
+  private wheel = (event: WheelEvent): void => {
+    event.preventDefault();
+    const area = this.canvas.getBoundingClientRect();
+    if (event.shiftKey) this.pan(-event.deltaY, 0);
+    else this.zoom(Math.exp(-event.deltaY * 0.0015), event.clientX - area.left, event.clientY - area.top);
+  };
+
+  private down = (event: PointerEvent): void => {
+    if (event.button !== 0 && event.pointerType === 'mouse') return;
+    this.pointers.set(event.pointerId, [event.clientX, event.clientY]);
+    this.moved = false;
+  };
+
+  private move = (event: PointerEvent): void => {
+    const before = this.pointers.get(event.pointerId);
+    if (!before) return;
+    const dx = event.clientX - before[0];
+    const dy = event.clientY - before[1];
+    if (!this.moved && Math.hypot(dx, dy) < 4) return;
+    if (!this.moved) this.canvas.setPointerCapture(event.pointerId);
+    this.moved = true;
+    this.canvas.classList.add('panning');
+    if (this.pointers.size === 2) {
+      const [other] = [...this.pointers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
+      const area = this.canvas.getBoundingClientRect();
+      const was = Math.hypot(before[0] - other[0], before[1] - other[1]);
+      const is = Math.hypot(event.clientX - other[0], event.clientY - other[1]);
+      this.zoom(is / Math.max(was, 1), (event.clientX + other[0]) / 2 - area.left, (event.clientY + other[1]) / 2 - area.top);
+    } else this.pan(dx, dy);
+    this.pointers.set(event.pointerId, [event.clientX, event.clientY]);
+  };
+
+  private up = (event: PointerEvent): void => {
+    this.pointers.delete(event.pointerId);
+    this.canvas.classList.remove('panning');
+  };
+
+  /** A click at the end of a drag is none. */
+  private swallow = (event: Event): void => {
+    if (!this.moved) return;
+    this.moved = false;
+    event.stopPropagation();
+  };
+
+  private key = (event: KeyboardEvent): void => {
+    if (event.key === '+' || event.key === '=') this.zoom(1.25);
+    else if (event.key === '-') this.zoom(0.8);
+    else if (event.key === '0') this.fit();
+    else return;
+    event.preventDefault();
+  };
+}

@@ -1,0 +1,31 @@
+/** Entry: read what is embedded in the page, and draw. */
+import { render } from 'preact';
+import { App } from './app';
+import { embedded, VERSION, type Doc, type Tour } from './document';
+import { listenToKeys } from './keys';
+import { apply, run } from './live/run';
+import { doc, expanded, go, live, mode, model, open, own, panel, step, tours } from './state';
+import 'katex/dist/katex.min.css';
+import './style/base.css';
+import './style/graph.css';
+import './style/panels.css';
+
+function start(): void {
+  const place = document.getElementById('app')!;
+  const given = embedded<Doc>('document');
+  if (given && given.version > VERSION) {
+    place.textContent = `This page reads documents up to version ${VERSION}; this one has version ${given.version}.`;
+    return;
+  }
+  own.value = given;
+  tours.value = embedded<Tour[]>('tours') ?? [];
+  const first = given ?? tours.value[0]?.document;
+  if (first) open(first);
+  if (!given) panel.value = 'tours';
+  render(<App />, place);
+  // For the console and for tests: what the page computes with.
+  Object.assign(globalThis, { wengert: { apply, run, open, go, doc, step, mode, live, model, expanded } });
+  listenToKeys();
+}
+
+start();

@@ -1,0 +1,123 @@
+/** What the page is showing: the document, the step, the focus. Everything else follows from these signals. */
+import { computed, signal } from '@preact/signals';
+import type { DataRecord, Doc, Tour } from './document';
+import { Model, type Mode, type Node, type Step } from './model';
+import type { LiveResult } from './live/run';
+
+export const own = signal<Doc | null>(null);
+export const tours = signal<Tour[]>([]);
+export const doc = signal<Doc | null>(null);
+export const model = computed(() => (doc.value ? new Model(doc.value) : null));
+
+export const mode = signal<Mode>('reverse');
+export const step = signal(0);
+export const playing = signal(false);
+export const speed = signal(1);
+/** A node that was clicked; null where the focus goes with the step. */
+export const picked = signal<string | null>(null);
+export const hovered = signal<string | null>(null);
+export const expanded = signal<ReadonlySet<number>>(new Set());
+export const panel = signal('step');
+export const direction = signal<'RIGHT' | 'DOWN'>('RIGHT');
+export const live = signal<LiveResult | null>(null);
+export const badges = signal(true);
+export const hulls = signal(false);
+export const marked = signal<ReadonlySet<string>>(new Set());
+export const tour = signal<{ id: string; stop: number } | null>(null);
+export const announcement = signal('');
+export const theme = signal<'auto' | 'light' | 'dark'>('auto');
+
+export const steps = computed<Step[]>(() => model.value?.steps[mode.value] ?? []);
+export const current = computed<Step | null>(() => steps.value[step.value] ?? null);
+
+/** The node that the step card, the source and the graph put in the foreground. */
+export const focus = computed<Node | null>(() => {
+  const m = model.value;
+  if (!m) return null;
+  if (picked.value !== null) return m.byId.get(picked.value) ?? null;
+  return current.value?.node ?? null;
+});
+
+export function go(to: number): void {
+  picked.value = null;
+  step.value = Math.max(0, Math.min(steps.value.length - 1, to));
+}
+
+export function setMode(to: Mode): void {
+  const n = model.value?.equationNodes.length ?? 0;
+  playing.value = false;
+  mode.value = to;
+  if (to === 'forward') go(Math.min(step.value, n + 1));
+}
+
+/** Show a document from its beginning. */
+export function open(what: Doc): void {
+  playing.value = false;
+  live.value = null;
+  picked.value = null;
+  marked.value = new Set();
+  mode.value = 'reverse';
+  step.value = 0;
+  doc.value = what;
+  expanded.value = firstExpanded(what);
+  direction.value = model.value && depth(model.value) > MOST_ACROSS ? 'DOWN' : 'RIGHT';
+  panel.value = 'step';
+}
+
+/** Graphs with longer paths than this are drawn from top to bottom. */
+const MOST_ACROSS = 6;
+
+function depth(m: Model): number {
+  const level = new Map<string, number>();
+  for (const edge of m.edges) level.set(edge.to, Math.max(level.get(edge.to) ?? 0, (level.get(edge.from) ?? 0) + 1));
+  return [...level.values()].reduce((a, b) => Math.max(a, b), 0);
+}
+
+const MOST_AT_FIRST = 60;
+
+/** Open groups from the outside in, as long as the graph does not become crowded. */
+function firstExpanded(what: Doc): Set<number> {
+  const { groups, equations } = what.graph;
+  if (equations.length <= MOST_AT_FIRST) return new Set(groups.keys());
+  const children: number[][] = groups.map(() => []);
+  const top: number[] = [];
+  groups.forEach((group, k) => (group.parent < 0 ? top : children[group.parent]).push(k));
+  const length = (k: number): number => groups[k].last - groups[k].first + 1;
+  // A collapsed group counts as one node; opened, it shows its equations and sub-groups.
+  const members = (k: number): number =>
+    length(k) - children[k].reduce((sum, inner) => sum + length(inner) - 1, 0);
+  let shown = equations.length - top.reduce((sum, k) => sum + length(k) - 1, 0);
+  const open = new Set<number>();
+  let level = top;
+  while (level.length) {
+    const next: number[] = [];
+    for (const k of level) {
+      if (shown + members(k) - 1 > MOST_AT_FIRST) continue;
+      shown += members(k) - 1;
+      open.add(k);
+      next.push(...children[k]);
+    }
+    level = next;
+  }
+  return open;
+}
+
+// -- values, as given by Python or as recomputed in the page -----------------------------------------------------------
+
+type Kind = 'primal' | 'tangent' | 'adjoint';
+
+export function recordOf(kind: Kind, value: number): DataRecord | null {
+  const changed = live.value;
+  if (changed) return changed[kind].get(value) ?? null;
+  const d = doc.value;
+  if (!d) return null;
+  const number = d.sweeps[kind][value];
+  return number === null || number === undefined ? null : d.sweeps.records[number];
+}
+
+/** What an equation (or, with -1, the seed) hands to one operand. */
+export function sentRecord(equation: number, position: number, number: number | null): DataRecord | null {
+  const changed = live.value;
+  if (changed) return changed.sent.get(`${equation}:${position}`) ?? null;
+  return number === null ? null : (doc.value?.sweeps.records[number] ?? null);
+}

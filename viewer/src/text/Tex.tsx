@@ -1,0 +1,13 @@
+import katex from 'katex';
+import { useLayoutEffect, useRef } from 'preact/hooks';
+
+/** A formula, typeset; screen readers get its MathML. */
+export function Tex({ text, block = false }: { text: string; block?: boolean }) {
+  const place = useRef<HTMLSpanElement>(null);
+  useLayoutEffect(() => {
+    katex.render(text, place.current!, {
+      displayMode: block, throwOnError: false, output: 'htmlAndMathml', trust: false, strict: false,
+    });
+  }, [text, block]);
+  return <span class={block ? 'tex block' : 'tex'} ref={place} />;
+}
