@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import lecture
@@ -117,7 +118,7 @@ def test_groups_are_nested_stretches_and_no_level_is_crowded(seed: int, count: i
         children.setdefault(group["parent"], []).append((group["first"], group["last"]))
     for parent, spans in children.items():
         spans.sort()
-        assert all(a[1] < b[0] for a, b in zip(spans, spans[1:], strict=False)), "siblings overlap"
+        assert all(a[1] < b[0] for a, b in pairwise(spans)), "siblings overlap"
         first, last = (0, count - 1) if parent < 0 else (groups[parent]["first"], groups[parent]["last"])
         members = len(spans) + (last - first + 1) - sum(b - a + 1 for a, b in spans)
         assert members <= MOST_CHILDREN + 1
@@ -157,4 +158,6 @@ def test_tours_are_what_the_sources_give() -> None:
     assert [t["id"] for t in shipped] == ["lecture", "simple", "network"]
     fresh = view(lecture.xor_loss, *lecture.xor_point(), parameters=(2, 3, 4, 5), learning_rate=0.3)
     for key in ("graph", "primitives", "sources"):
-        assert shipped[2]["document"][key] == json.loads(json.dumps(fresh[key])), "run `make page` and commit its result"
+        assert shipped[2]["document"][key] == json.loads(json.dumps(fresh[key])), (
+            "run `make page` and commit its result"
+        )

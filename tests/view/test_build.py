@@ -1,0 +1,38 @@
+"""The page that is shipped is what its sources give."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_shipped_page_is_what_the_sources_give() -> None:
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None:
+        pytest.skip("Node is not installed; the page cannot be built here")
+    major = int(subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout[1:].split(".")[0])
+    if major < 20:
+        pytest.skip(f"the build needs Node 20 or later; this is {major}")
+    if not (ROOT / "viewer" / "node_modules").exists():
+        fetched = subprocess.run(
+            [npm, "ci", "--no-audit", "--no-fund"], cwd=ROOT / "viewer", capture_output=True, text=True, check=False
+        )
+        if fetched.returncode != 0 and "network" in fetched.stderr:
+            pytest.skip("the packages that the build needs cannot be fetched here")
+        assert fetched.returncode == 0, fetched.stderr
+    done = subprocess.run(
+        [sys.executable, "tools/page.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_lock_file_names_no_place_to_download_from() -> None:
+    lock = (ROOT / "viewer" / "package-lock.json").read_text(encoding="utf-8")
+    assert '"resolved"' not in lock
+    assert lock.count('"integrity"') >= 20
