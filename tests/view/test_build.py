@@ -16,7 +16,8 @@ def test_the_shipped_page_is_what_the_sources_give() -> None:
     npm, node = shutil.which("npm"), shutil.which("node")
     if npm is None or node is None:
         pytest.skip("Node is not installed; the page cannot be built here")
-    major = int(subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout[1:].split(".")[0])
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
+    major = int(version[1:].split(".")[0])
     if major < 20:
         pytest.skip(f"the build needs Node 20 or later; this is {major}")
     if not (ROOT / "viewer" / "node_modules").exists():
