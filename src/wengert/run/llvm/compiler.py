@@ -10,6 +10,7 @@ from typing import Any
 from llvmlite import ir
 
 from .emit import Emitter
+from .forms_code import emit_form
 from .image import POSSIBLE, link
 from .kernels import NAME
 from .library import ready
@@ -27,6 +28,8 @@ def emit_module(what: Any) -> ir.Module:
 def _emit(module: ir.Module, name: str, what: Any) -> None:
     if what[0] == "product":
         emit_product(module, name, what[1])
+    elif isinstance(what[0], str):
+        emit_form(module, name, what)
     else:
         Emitter(module, name, *what)
 
@@ -70,6 +73,8 @@ def _shares(wanted: Sequence[Any], which: Sequence[int], count: int) -> list[lis
 
 def _size(what: Any) -> int:
     """Estimate how much code a kernel is."""
+    if isinstance(what[0], str):
+        return 40
     loop, depth = what[:2]
     return 10 + len(loop.body) * int(1 + depth)
 

@@ -17,10 +17,12 @@ import numpy as np
 
 from ...core.graph import Equation, Graph
 from . import views
+from .forms import CONSTANT, forms_of
 from .layout import IDENTITY, worst
 from .loops import (
     ACCUMULATE,
     Buffer,
+    Call,
     Const,
     Fill,
     Load,
@@ -46,6 +48,9 @@ SHORT: Final = 8
 """Terms up to which the entries of a matrix product are computed in a loop, fused with what follows; BLAS, made for
 long sums, is slower at them, and its result would have to go through memory.
 """
+
+MAX_LITERAL: Final = 1 << 17
+"""Entries up to which what depends on shapes only is kept with the program."""
 
 Step = Loop | Fill | Product | Python
 
@@ -111,10 +116,7 @@ class Fused:
         if name == "full":
             self._consts[out] = Const(params["value"], params["dtype"])
         elif name == "literal":
-            array = np.ascontiguousarray(params["value"].array)
-            buffer = Buffer(array.size, array.dtype, "literal", len(self.literals))
-            self.literals.append((buffer, array))
-            self._views[out] = whole(buffer, array.shape)
+            self._literal(out, np.ascontiguousarray(params["value"].array))
         elif name in views.TABLE:
             self._move(name, equation, params)
         elif not all(map(is_native, dtypes)):
@@ -131,8 +133,13 @@ class Fused:
             self._gather_write(k, equation, "add" if name == "gather_add" else "set", **params)
         elif name == "dot" and avals[out].dtype.kind == "f":
             self._dot(equation, **params)
-        else:
+        elif not self._form(k, equation, params):
             self._python(k, equation)
+
+    def _literal(self, out: int, array: Any) -> None:
+        buffer = Buffer(array.size, array.dtype, "literal", len(self.literals))
+        self.literals.append((buffer, array))
+        self._views[out] = whole(buffer, array.shape)
 
     def _move(self, name: str, equation: Equation, params: dict[str, Any]) -> None:
         (x,) = equation.inputs
@@ -269,15 +276,19 @@ class Fused:
 
     def _watch(self, step: int, access: int, at: tuple[int, ...]) -> None:
         """Let a loop report coordinates that point outside."""
+        status = self._status_word()
+        shape = self.steps[step].shape  # type: ignore[union-attr]
+        item = self._item(step, Outside(access, at))
+        target = View(status, 0, (0,) * len(shape), shape)
+        written = self._written[status]
+        self._store(step, target, item, "max")
+        self._written[status] = written  # reports do not wait for each other
+
+    def _status_word(self) -> Buffer:
         if self.status is None:
             self.status = Buffer(1, np.dtype(np.int64), "status")
             self._written[self.status] = -1
-        shape = self.steps[step].shape  # type: ignore[union-attr]
-        item = self._item(step, Outside(access, at))
-        target = View(self.status, 0, (0,) * len(shape), shape)
-        written = self._written[self.status]
-        self._store(step, target, item, "max")
-        self._written[self.status] = written  # reports do not wait for each other
+        return self.status
 
     def _gather(self, k: int, equation: Equation, axes: Shape) -> None:
         x, *indices = equation.inputs
@@ -386,6 +397,50 @@ class Fused:
         fresh = whole(Buffer(math.prod(turned.shape), view.dtype), turned.shape)
         self._copy(turned, fresh)
         return View(fresh.buffer, 0, c_strides(shape), shape)
+
+    # -- native forms -------------------------------------------------------------------------------------------------
+
+    def _form(self, k: int, equation: Equation, params: dict[str, Any]) -> bool:
+        """Compute an equation by code written by hand, if there is such code for it."""
+        name, avals = equation.primitive.name, self.graph.avals
+        if name in CONSTANT:
+            array = np.ascontiguousarray(
+                equation.primitive.evaluate(np.broadcast_to(np.zeros(()), avals[equation.inputs[0]].shape), **params)
+            )
+            self._literal(equation.outputs[0], array)
+            return True
+        form = forms_of(name, [avals[i] for i in equation.inputs], [avals[i] for i in equation.outputs], params)
+        if form is None:
+            return False
+        views_of = [self._contiguous(i) for i in equation.inputs]
+        outs = [Buffer(avals[i].size, avals[i].dtype) for i in equation.outputs]
+        scratch = [Buffer(size, dtype) for size, dtype in form.scratch]
+        if form.fails:
+            scratch.append(self._status_word())
+        step = Call(
+            partial(equation.primitive.evaluate, **params),
+            views_of,
+            outs,
+            [avals[i].shape for i in equation.outputs],
+            equation.primitive.multiple,
+            k,
+            form.key,
+            form.count,
+            scratch,
+            form.numbers,
+        )
+        self._append(step, [view.buffer for view in views_of], outs)
+        for i, buffer in zip(equation.outputs, outs, strict=True):
+            self._views[i] = whole(buffer, avals[i].shape)
+        return True
+
+    def _contiguous(self, i: int) -> View:
+        view = self._view(i)
+        if is_whole(view):
+            return view
+        fresh = whole(Buffer(math.prod(view.shape), view.dtype), view.shape)
+        self._copy(view, fresh)
+        return fresh
 
     # -- interpreted steps --------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from llvmlite import ir
 from ...core.graph import Graph
 from .compiler import emit_module
 from .layout import emission
-from .loops import Fill, Load, Loop, Op, Product, Rows, View, canonical
+from .loops import Call, Fill, Load, Loop, Op, Product, Rows, View, canonical
 from .target import assembly, optimise
 
 
@@ -39,10 +39,14 @@ def step_text(step: Any, graph: Graph) -> str:
     if isinstance(step, Rows):
         head = f"{step.count} rows in blocks of {step.block}, {step.tasks} tasks: "
         return head + " | ".join(step_text(loop, graph) for loop in step.loops)
+    if isinstance(step, Call):
+        return f"{graph.equations[step.equation].primitive.name} of {step.inputs[0].shape}"
     return f"interpret {graph.equations[step.equation].primitive.name}"
 
 
 def _what(step: Any, leading: int = 0) -> Any:
+    if isinstance(step, Call):
+        return step.form
     if isinstance(step, Product):
         return ("product", step.x.dtype)
     return emission(step, canonical(step.shape, step.accesses, leading)[1])
@@ -55,12 +59,14 @@ def modules(program: Any) -> list[ir.Module]:
         if isinstance(step, Rows):
             for loop, leading in zip(step.loops, step.leading, strict=True):
                 found.append(emit_module(_what(loop, max(leading, 0))))
-        elif isinstance(step, (Loop, Product)) and _runs(step):
+        elif isinstance(step, (Loop, Product, Call)) and _runs(step):
             found.append(emit_module(_what(step)))
     return found
 
 
 def _runs(step: Any) -> bool:
+    if isinstance(step, Call):
+        return step.count > 0
     return 0 not in (step.shape if isinstance(step, Loop) else step.out.shape)
 
 

@@ -210,6 +210,28 @@ class Python:
     equation: int
 
 
+@dataclass(eq=False, slots=True)
+class Call(Python):
+    """An equation with a native form written by hand; see :mod:`.forms`.
+
+    Attributes
+    ----------
+    form : tuple
+        What its code depends on: name, dtype, and whatever else.
+    count : int
+        Over how many matrices or rows it loops.
+    scratch : list of Buffer
+        Further memory; the last one may be the status word.
+    numbers : list of int
+        Sizes and addresses of functions.
+    """
+
+    form: tuple[Any, ...] = ()
+    count: int = 0
+    scratch: list[Buffer] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+
+
 # -- bringing loops into canonical form -------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from .loops import Buffer, Fill, Loop, Product, Python, Rows
+from .loops import Buffer, Call, Fill, Loop, Product, Python, Rows
 
 ALIGN: Final = 64
 """Bytes; a cache line, and the widest vector."""
@@ -21,7 +21,8 @@ def touched(step: Any) -> list[Buffer]:
     if isinstance(step, Product):
         return [step.x.buffer, step.y.buffer, step.out.buffer]
     assert isinstance(step, Python)
-    return [*(view.buffer for view in step.inputs), *step.outputs]
+    more = step.scratch if isinstance(step, Call) else []
+    return [*(view.buffer for view in step.inputs), *step.outputs, *more]
 
 
 def with_fills(steps: list[Any], fills: list[Fill]) -> list[Any]:

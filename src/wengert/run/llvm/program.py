@@ -10,10 +10,11 @@ import numpy as np
 from ...core.graph import Graph
 from .blas import describe_product
 from .donate import take_over
+from .forms import complain, describe_call
 from .fuse import Fused
 from .kernels import Kernel, compile_kernels
 from .layout import describe, emission, structure
-from .loops import Buffer, Const, Fill, Loop, Product, Python, Rows, Store, canonical, whole
+from .loops import Buffer, Call, Const, Fill, Loop, Product, Python, Rows, Store, canonical, whole
 from .plan import place, with_fills
 from .rows import share
 from .runtime import PARALLEL, ROWS, library, runner
@@ -70,7 +71,7 @@ class NativeProgram:
         self._number(fused)
         self.arena = place(self.steps, self._head)
         self._compile()
-        self._interprets = any(isinstance(step, Python) for step in self.steps)
+        self._interprets = any(isinstance(step, Python) and not isinstance(step, Call) for step in self.steps)
         self._frames: list[Frame] = []
         self._run = runner()
 
@@ -114,7 +115,7 @@ class NativeProgram:
             self._literals.append((number, array))
             number += 1
         for step in self.steps:
-            if isinstance(step, Python):
+            if isinstance(step, Python) and not isinstance(step, Call):
                 for buffer in step.outputs:
                     if buffer not in self._bases:
                         self._bases[buffer] = (number, 0)
@@ -163,6 +164,10 @@ class NativeProgram:
                     key = ("product", step.x.dtype.str)
                     wanted[key] = ("product", step.x.dtype)
                     prepared.append((key, describe_product(step, self._base)))
+            elif isinstance(step, Call):
+                if step.count:
+                    wanted[step.form] = step.form
+                    prepared.append((step.form, describe_call(step, self._base)))
             else:
                 prepared.append(step)
         self.kernels: dict[Any, Kernel] = compile_kernels(wanted)
@@ -281,7 +286,7 @@ class NativeProgram:
             if self._interprets:
                 self._release(frame)
         if self._status >= 0 and heads["status"][0]:
-            raise IndexError("an index array points outside of the array that it indexes")
+            complain(int(heads["status"][0]))
         for k, offset in self._results:
             outs[k] = heads[-1 - offset][0]
         for n, k in self._taken:
