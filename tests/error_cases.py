@@ -737,3 +737,17 @@ def event_that_does_not_occur():
 @case
 def event_with_two_numbers():
     return wg.odeint(lambda y, t: y, np.ones(2), [0.0, 2.0], event=lambda y, t: y)
+
+
+# -- nan and inf ------------------------------------------------------------------------------------------------------
+
+
+@case
+def nan_under_debug_nans():
+    with wg.debug_nans():
+        return wg.grad(lambda x: np.sum(np.log(x - 1.0)))(np.array([3.0, 0.5]))
+
+
+@case
+def find_nan_of_a_traced_value():
+    return wg.grad(lambda x: (wg.find_nan(np.log)(x), x)[1])(1.0)

@@ -18,6 +18,8 @@ check_grads = _api.check_grads
 cond = _api.cond
 custom_jvp = _api.custom_jvp
 custom_vjp = _api.custom_vjp
+debug_nans = _api.debug_nans
+find_nan = _api.find_nan
 fixed_point = _api.fixed_point
 fori_loop = _api.fori_loop
 grad = _api.grad
@@ -50,7 +52,9 @@ __all__ = [
     "cond",
     "custom_jvp",
     "custom_vjp",
+    "debug_nans",
     "explain",
+    "find_nan",
     "fixed_point",
     "fori_loop",
     "grad",

@@ -140,3 +140,17 @@ class ConvergenceError(WengertError, RuntimeError):
 
 class SingularSystemError(WengertError, ArithmeticError):
     """A linear system has no unique solution, so that what it defines has no value or no derivative."""
+
+
+class BadValueError(WengertError, FloatingPointError):
+    """A result is nan or inf, and ``wg.debug_nans`` is on.
+
+    Attributes
+    ----------
+    report
+        Where it comes from, as ``wg.find_nan`` says it.
+    """
+
+    def __init__(self, message: str, report: object = None) -> None:
+        super().__init__(message)
+        self.report = report

@@ -5,6 +5,7 @@ from .check import check_grads
 from .compile import jit
 from .control import associative_scan, cond, fori_loop, scan, switch, while_loop
 from .custom import custom_jvp, custom_vjp
+from .debug import debug_nans, find_nan
 from .differentiate import grad, jvp, linearize, stop_gradient, value_and_grad, vjp
 from .implicit import fixed_point, linear_solve, minimize, odeint, root
 from .inspect import trace
@@ -16,6 +17,8 @@ __all__ = [
     "cond",
     "custom_jvp",
     "custom_vjp",
+    "debug_nans",
+    "find_nan",
     "fixed_point",
     "fori_loop",
     "grad",

@@ -51,6 +51,16 @@ class Derived:
         return inline(self.graph, builder, [symbol(builder, arg) for arg in args])
 
 
+class Primal(Derived):
+    """The primal part of a linearized graph: its first outputs are ``results``, the others residuals."""
+
+    __slots__ = ("results",)
+
+    def __init__(self, graph: Graph, residuals: int) -> None:
+        super().__init__(graph)
+        self.results = len(graph.outputs) - residuals
+
+
 def symbol(builder: Any, value: Any) -> Any:
     """Return a value as a symbol of a builder."""
     if isinstance(value, Sym) and value.builder is builder:

@@ -201,6 +201,10 @@ class Jitted:
         variant = self.variant(args, kwargs)
         return Lowered(variant.recorded, variant.lowered)
 
+    def recorded(self, args: Any, kwargs: Any) -> tuple[list[Any], Graph]:
+        """Return what is traced of the arguments, and the graph recorded for them."""
+        return self._split(args, kwargs)[0], self.variant(args, kwargs).recorded
+
     # -- arguments ----------------------------------------------------------------------------------------------------
 
     def _split(self, args: Any, kwargs: Any) -> tuple[list[Any], Any, Any]:

@@ -21,7 +21,7 @@ from ..transforms import linearize as linearizing
 from ..transforms.forward import forward
 from ..transforms.reverse import gradient
 from ..transforms.transpose import transpose
-from .call import Call, Derived, as_tuple, derived
+from .call import Call, Derived, Primal, as_tuple, derived
 from .room import with_room
 
 
@@ -298,7 +298,8 @@ class Split:
         def make() -> tuple[Any, ...]:
             graph = recording.graph()
             parts = linearizing.linearize(graph, constants_off(graph, [True] * n_in))
-            return (Derived(parts.primal), Derived(parts.linear), Derived(transpose(parts.linear, parts.residuals)))
+            primal = Primal(parts.primal, parts.residuals)
+            return (primal, Derived(parts.linear), Derived(transpose(parts.linear, parts.residuals)))
 
         self.primal, self.linear, self.transposed = PROGRAMS.get(("linearize", recording.key()), make)
         outs = self.primal.run([*call.leaves, *recording.constants()])

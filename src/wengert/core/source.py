@@ -30,10 +30,15 @@ def is_internal(filename: str) -> bool:
 
 
 class Source(NamedTuple):
-    """A place in the user's program: a code object and the offset of an instruction in it."""
+    """A place in the user's program: a code object and the offset of an instruction in it.
+
+    ``role`` says what is done there: the value itself is computed (""), or its "tangent" (with the factors of the chain
+    rule), or "cotangent"s are pulled back.
+    """
 
     code: CodeType
     lasti: int
+    role: str = ""
 
     @property
     def filename(self) -> str:
@@ -59,6 +64,11 @@ class Source(NamedTuple):
     def __str__(self) -> str:
         where = f"{os.path.basename(self.filename)}:{self.lineno} in {self.function}"
         return f"{where}: {self.text}" if self.text else where
+
+
+def playing(source: Source | None, role: str) -> Source | None:
+    """Return a place with another role."""
+    return source if source is None or source.role == role else Source(source.code, source.lasti, role)
 
 
 def user_source() -> Source | None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from .dispatch import FUNCTIONS
-from .tracer import is_traced
+from .tracer import PASSED_THROUGH, is_traced
 
 Dispatcher: Final = type(np.sum)
 """The class of NumPy's functions that look for traced arguments themselves."""
@@ -57,6 +57,7 @@ def _function(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         return function(*_arrays(args), **kwargs)
 
+    PASSED_THROUGH.add(call.__code__)
     return call
 
 
@@ -84,3 +85,6 @@ class _Ufunc:
 
     def __repr__(self) -> str:
         return repr(self._ufunc)
+
+
+PASSED_THROUGH.add(_Ufunc.__call__.__code__)

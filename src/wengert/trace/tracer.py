@@ -488,6 +488,10 @@ def untraceable(what: str, value: Any, fix: str = _STAY_ARRAY) -> WengertError:
     )
 
 
+PASSED_THROUGH: set[Any] = set()
+"""Code of wrappers that the user's code calls in NumPy's place: the line is that of their caller."""
+
+
 def note(builder: Any, frame: Any) -> None:
     """Attribute the equations that follow to the line that a frame is at, if it is a frame of the user's."""
     code = frame.f_code
@@ -495,6 +499,8 @@ def note(builder: Any, frame: Any) -> None:
         name = code.co_filename
         internal = INTERNAL_FILES.get(name)
         if internal or (internal is None and is_internal(name)):
+            if code in PASSED_THROUGH and frame.f_back is not None:
+                note(builder, frame.f_back)
             return
         builder.place = code
     builder.lasti = frame.f_lasti

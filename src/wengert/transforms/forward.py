@@ -8,6 +8,7 @@ from typing import Any
 from ..core.aval import Aval, aval
 from ..core.builder import Builder
 from ..core.graph import Equation, Graph
+from ..core.source import playing
 from ..ops.subgraph import SubGraph, enters
 from .pairs import pair_rules
 
@@ -48,6 +49,8 @@ def push(
         out = builder.apply(record, ins, equation.params)
         moving = [dot[i] for i in equation.inputs]
         active = any(t is not None for t in moving)
+        if active:
+            builder.place = playing(equation.source, "tangent")
         if splits and not splits.keys().isdisjoint(equation.inputs):
             _push_split(graph, equation, builder, env, dot, splits)
         elif record.multiple:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.builder import Builder, inline
-from ..core.graph import Graph
+from ..core.graph import Equation, Graph
+from ..core.source import playing
 from .forward import instantiate, tangent_aval
 from .linearize import Linearized, linearize
 from .transpose import pull
@@ -43,8 +44,26 @@ def gradient(graph: Graph, active: Sequence[bool], output: int = 0) -> Graph:
 
 
 def _reverse(graph: Graph, parts: Linearized, builder: Builder, inputs: list[Any], cts: list[Any]) -> list[Any]:
-    outs = inline(parts.primal, builder, inputs)
+    outs = inline(_for_pullback(parts.primal), builder, inputs)
     outs, residuals = outs[: len(graph.outputs)], outs[len(graph.outputs) :]
     sums = pull(parts.linear, parts.residuals, builder, residuals, cts)
     wanted = parts.linear.inputs[parts.residuals :]
     return outs + [instantiate(builder, sums.get(i), parts.linear.avals[i]) for i in wanted]
+
+
+def _for_pullback(graph: Graph) -> Graph:
+    """Attribute the factors of the chain rule, which are computed ahead, to the backward pass that reads them."""
+    return Graph(
+        graph.avals,
+        graph.inputs,
+        tuple(
+            [
+                Equation(e.primitive, e.inputs, e.outputs, e.params, playing(e.source, "cotangent"))
+                if e.source is not None and e.source.role == "tangent"
+                else e
+                for e in graph.equations
+            ]
+        ),
+        graph.outputs,
+        graph.names,
+    )

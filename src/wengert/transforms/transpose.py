@@ -13,6 +13,7 @@ from typing import Any
 
 from ..core.builder import Builder, inline
 from ..core.graph import Graph, prune
+from ..core.source import playing
 from ..ops.family import Linear
 from ..ops.index import Into
 from ..ops.loop_operands import Gathered
@@ -74,7 +75,7 @@ def pull(
             sums.add(i, ct)
     outer = builder.place
     for equation in reversed(graph.equations):
-        builder.place = equation.source
+        builder.place = playing(equation.source, "cotangent")
         record = equation.primitive
         cts = [sums.sums.get(i) for i in equation.outputs]
         if all(ct is None for ct in cts):

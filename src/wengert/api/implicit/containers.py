@@ -231,7 +231,7 @@ def apply(record: Primitive, operands: Sequence[Any], **params: Any) -> Any:
     builder = max(traced, key=lambda b: b.level)
     source = user_source()
     if source is not None:
-        builder.place, builder.lasti = source
+        builder.place, builder.lasti = source.code, source.lasti
     return record(*operands, **params)
 
 
