@@ -342,4 +342,5 @@ def bad_value(report: BadValue) -> BadValueError:
         text = "Results of compiled code have nan or inf that the interpreter does not see; please report this."
         return BadValueError(explain(text, line=user_line()), report)
     head, *rest = str(report).split("\n")
-    return BadValueError("\n".join([f"Results are finite numbers: {head}.", *rest]), report)
+    fix = "  fix:   keep the operands inside of the domain: np.where on the operand itself, np.clip, a small constant"
+    return BadValueError("\n".join([f"Results are finite numbers: {head}.", *rest, fix]), report)
