@@ -57,7 +57,7 @@ def _function(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         return function(*_arrays(args), **kwargs)
 
-    PASSED_THROUGH.add(call.__code__)
+    PASSED_THROUGH.add(call.__code__)  # type: ignore[attr-defined]  # functools.wraps returns the function itself
     return call
 
 
