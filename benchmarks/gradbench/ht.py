@@ -57,17 +57,17 @@ def vertices(theta, model, parents, mirrored):
     relative, inverse, base, weights = model
     bones = len(parents)
     pose = pose_of(theta, bones)
-    turn = rotations(pose[3:])
-    local = np.concatenate([relative[:, :, :3] @ turn, relative[:, :, 3:]], axis=2)
+    local = np.concatenate([relative[:, :, :3] @ rotations(pose[3:]), relative[:, :, 3:]], axis=2)
     chain = []
     for bone, parent in enumerate(parents):
         chain.append(local[bone] if parent < 0 else chain[parent] @ local[bone])
-    moves = (np.stack(chain) @ inverse)[:, :3]
-    blended = (weights @ moves.reshape(bones, 12)).reshape(-1, 3, 4)
-    positions = np.sum(blended * base[:, None, :], axis=2)
+    turn = axis_rotation(pose[0]) * pose[1]
     if mirrored:
-        positions = positions * np.array([-1.0, 1.0, 1.0])
-    return positions @ (axis_rotation(pose[0]) * pose[1]).T + pose[2]
+        turn = turn * np.array([-1.0, 1.0, 1.0])
+    moves = turn @ (np.stack(chain) @ inverse)[:, :3]
+    # The sum over bones of weight times move times position is one product of matrices.
+    spread = (weights[:, :, None] * base[:, None, :]).reshape(-1, 4 * bones)
+    return spread @ np.swapaxes(moves, 1, 2).reshape(4 * bones, 3) + pose[2]
 
 
 def distances(theta, us, model, points, correspondences, triangles, parents, mirrored):

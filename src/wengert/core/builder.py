@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -198,6 +199,9 @@ class Builder:
 
     def full(self, value: Any, shape: tuple[int, ...], dtype: Any) -> Any:
         """Return an array filled with one number that belongs to the structure."""
+        if isinstance(value, float) and value == 0 and math.copysign(1.0, value) < 0:
+            # Structures are compared, and -0.0 == 0.0; no parameter is ever -0.0.
+            return self.apply_named("neg", self.full(0.0, shape, dtype))
         return self.apply(PRIMITIVES["full"], (), (("value", value), ("shape", shape), ("dtype", np.dtype(dtype))))
 
     def full_like(self, like: Sym, value: Any) -> Any:

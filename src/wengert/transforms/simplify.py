@@ -1,118 +1,333 @@
-"""Simplify: equations that do nothing are left out.
+"""Simplify: equations that do nothing, or that others do better, are replaced.
 
-A table from primitive to a function that looks at one equation and may name an earlier value that it equals.  Only
-identities that hold for every value, nan, inf and signed zeros included, are in it: x * 1, but not x * 0 nor x + 0
-(which turns -0 into 0 and is therefore done for integers only).
+A table from primitive to a function that is asked before an equation is recorded: it may name a value that exists
+already, or record something cheaper.  Only identities that hold for every value, nan, inf and signed zeros included,
+are in it: x * 1 = x and x + (-y) = x - y, but not x * 0 = 0, nor x + 0 = x (which turns -0 into 0).  What a rule
+records goes through the table again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
+
 from ..core.builder import Builder
-from ..core.graph import Equation, Graph
+from ..core.graph import Graph, Params
+from ..core.primitive import PRIMITIVES, Primitive
+from ..ops.control import Literal
 
-Makers = Mapping[int, Equation]
-Rule = Callable[[Graph, Equation, Mapping[str, Any], Makers], int | None]
+Made = tuple[Primitive, tuple[Any, ...], Mapping[str, Any]]
+Rule = Callable[["Simplifier", Sequence[Any], Mapping[str, Any]], Any]
+"""From operands and parameters to the value to take instead, or None."""
 
-
-def _full_value(makers: Makers, i: int) -> Any:
-    maker = makers.get(i)
-    while maker is not None and maker.primitive.name in ("broadcast", "reshape", "copy"):
-        maker = makers.get(maker.inputs[0])
-    return dict(maker.params)["value"] if maker is not None and maker.primitive.name == "full" else None
-
-
-def _product(graph: Graph, equation: Equation, params: Mapping[str, Any], makers: Makers) -> int | None:
-    x, y = equation.inputs
-    if _full_value(makers, x) == 1:
-        return y
-    return x if _full_value(makers, y) == 1 else None
+SPREAD: Final = 4
+"""How many times larger a broadcast makes a value before arithmetic is better done in front of it."""
 
 
-def _quotient(graph: Graph, equation: Equation, params: Mapping[str, Any], makers: Makers) -> int | None:
-    return equation.inputs[0] if _full_value(makers, equation.inputs[1]) == 1 else None
+class Simplifier:
+    """Records equations in a builder, through the table of rules.
+
+    Parameters
+    ----------
+    builder : Builder
+        One that gives out existing values where the same operation is asked for again.
+    """
+
+    def __init__(self, builder: Builder) -> None:
+        self.builder = builder
+        self._made: dict[int, Made] = {}
+
+    def apply(self, record: Primitive, ins: Sequence[Any], params: Params) -> Any:
+        """Record an equation or what is equal to it; return its output, or the tuple of its outputs."""
+        builder = self.builder
+        if record.multiple:
+            return builder.apply(record, ins, params)
+        how = dict(params)
+        rule = RULES.get(record.name)
+        found = rule(self, ins, how) if rule is not None else None
+        if found is None and record.elementwise:
+            found = _elementwise(self, record, ins, params)
+        if found is not None and found.aval == builder.inferred(record, tuple([x.id for x in ins]), params)[0]:
+            return found
+        out = builder.apply(record, ins, params)
+        self._made.setdefault(out.id, (record, tuple(ins), how))
+        return out
+
+    def named(self, name: str, *ins: Any, **params: Any) -> Any:
+        """Record an equation of the primitive of this name."""
+        return self.apply(PRIMITIVES[name], ins, tuple(params.items()))
+
+    def maker(self, x: Any, *names: str) -> Made | None:
+        """Return primitive, operands and parameters of the equation that made a value, if it is one of ``names``."""
+        made = self._made.get(x.id)
+        return made if made is not None and made[0].name in names else None
+
+    def number(self, x: Any) -> Any:
+        """Return the number that a value is filled with, if it belongs to the structure; else None."""
+        made = self.maker(x, "full")
+        return None if made is None else made[2]["value"]
+
+    def full(self, value: Any, like: Any) -> Any:
+        """Return an array of the shape and dtype of an aval filled with a number."""
+        return self.named("full", value=value, shape=like.shape, dtype=like.dtype)
 
 
-def _same_shape(graph: Graph, equation: Equation, params: Mapping[str, Any], makers: Makers) -> int | None:
-    x = equation.inputs[0]
-    return x if graph.avals[x].shape == params["shape"] else None
+# -- arithmetic -------------------------------------------------------------------------------------------------------
 
 
-def _same_dtype(graph: Graph, equation: Equation, params: Mapping[str, Any], makers: Makers) -> int | None:
-    x = equation.inputs[0]
-    return x if graph.avals[x].dtype == params["dtype"] else None
+def _negated(s: Simplifier, x: Any) -> Any:
+    made = s.maker(x, "neg")
+    return None if made is None else made[1][0]
 
 
-def _in_order(graph: Graph, equation: Equation, params: Mapping[str, Any], makers: Makers) -> int | None:
-    return equation.inputs[0] if params["axes"] == tuple(range(len(params["axes"]))) else None
+def _product(name: str) -> Rule:
+    def rule(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
+        x, y = ins
+        if s.number(x) == 1:
+            return y
+        if s.number(y) == 1:
+            return x
+        u, v = _negated(s, x), _negated(s, y)
+        return None if u is None or v is None else s.named(name, u, v)
+
+    return rule
 
 
-def _no_axes(graph: Graph, equation: Equation, params: Mapping[str, Any], makers: Makers) -> int | None:
-    return equation.inputs[0] if not params["axes"] else None
+def _quotient(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    x, y = ins
+    if s.number(y) == 1:
+        return x
+    u, v = _negated(s, x), _negated(s, y)
+    return None if u is None or v is None else s.named("div", u, v)
 
 
-def _twice(graph: Graph, equation: Equation, params: Mapping[str, Any], makers: Makers) -> int | None:
-    maker = makers.get(equation.inputs[0])
-    return maker.inputs[0] if maker is not None and maker.primitive is equation.primitive else None
+def _sum(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    x, y = ins
+    v = _negated(s, y)
+    if v is not None:
+        return s.named("sub", x, v)
+    u = _negated(s, x)
+    return None if u is None else s.named("sub", y, u)
 
 
-def _whole(graph: Graph, equation: Equation, params: Mapping[str, Any], makers: Makers) -> int | None:
-    shape = graph.avals[equation.inputs[0]].shape
-    everything = params["stops"] == shape and not any(params["starts"]) and all(s == 1 for s in params["steps"])
-    return equation.inputs[0] if everything else None
+def _difference(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    v = _negated(s, ins[1])
+    return None if v is None else s.named("add", ins[0], v)
 
 
-def _power_one(graph: Graph, equation: Equation, params: Mapping[str, Any], makers: Makers) -> int | None:
-    return equation.inputs[0] if params["n"] == 1 else None
+def _power_one(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    return ins[0] if params["n"] == 1 else None
 
 
-def _same_branches(graph: Graph, equation: Equation, params: Mapping[str, Any], makers: Makers) -> int | None:
-    return equation.inputs[1] if equation.inputs[1] == equation.inputs[2] else None
+def _same_branches(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    return ins[1] if ins[1].id == ins[2].id else None
+
+
+def _elementwise(s: Simplifier, record: Primitive, ins: Sequence[Any], params: Params) -> Any:
+    """Compute what is known, and compute before a broadcast what is the same for all entries."""
+    numbers = [s.number(x) for x in ins]
+    if not ins or record.name == "copy":  # a copy is a value of its own, as its name says
+        return None
+    of = s.builder.inferred(record, tuple([x.id for x in ins]), params)[0]
+    if all(number is not None for number in numbers):
+        with np.errstate(all="ignore"):
+            known = [x.dtype.type(n) for x, n in zip(ins, numbers, strict=True)]
+            value = np.asarray(record.evaluate(*known, **dict(params)), of.dtype)
+        # -0.0 cannot be told from 0.0 where structures are compared.
+        return None if of.weak or not value else s.full(value.item(), of)
+    spread = [made for x in ins if (made := s.maker(x, "broadcast")) is not None]
+    if len(spread) + sum(number is not None for number in numbers) < len(ins):
+        return None
+    (source,), axes = spread[0][1], spread[0][2]["axes"]
+    alike = all(made[1][0].shape == source.shape and made[2]["axes"] == axes for made in spread)
+    if not alike or SPREAD * source.size > of.size:
+        return None
+    small = []
+    for x, n in zip(ins, numbers, strict=True):
+        made = s.maker(x, "broadcast")
+        small.append(made[1][0] if made is not None else s.named("full", value=n, shape=source.shape, dtype=x.dtype))
+    return s.named("broadcast", s.apply(record, small, params), shape=of.shape, axes=axes)
+
+
+# -- movement ---------------------------------------------------------------------------------------------------------
+
+
+def _filled(s: Simplifier, x: Any, shape: Any) -> Any:
+    """Return an array of another shape filled with the number that x is filled with."""
+    made = s.maker(x, "full")
+    return None if made is None else s.named("full", value=made[2]["value"], shape=shape, dtype=made[2]["dtype"])
+
+
+def _broadcast(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    (x,), shape, axes = ins, params["shape"], params["axes"]
+    if x.shape == shape:
+        return x
+    filled = _filled(s, x, shape)
+    if filled is not None:
+        return filled
+    made = s.maker(x, "broadcast")
+    if made is not None:
+        inner = tuple([axes[a] for a in made[2]["axes"]])
+        return s.named("broadcast", made[1][0], shape=shape, axes=inner)
+    made = s.maker(x, "reshape")
+    if made is not None and (kept := _added_axes(made[1][0].shape, x.shape)) is not None:
+        return s.named("broadcast", made[1][0], shape=shape, axes=tuple([axes[a] for a in kept]))
+    return None
+
+
+def _added_axes(old: tuple[int, ...], new: tuple[int, ...]) -> list[int] | None:
+    """Return where the axes of a shape are in another one that only has further axes of size 1; None if it has not."""
+    kept: list[int] = []
+    for a, n in enumerate(new):
+        if len(kept) < len(old) and n == old[len(kept)]:
+            kept.append(a)
+        elif n != 1:
+            return None
+    return kept if len(kept) == len(old) else None
+
+
+def _reshape(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    (x,), shape = ins, params["shape"]
+    if x.shape == shape:
+        return x
+    filled = _filled(s, x, shape)
+    if filled is not None:
+        return filled
+    made = s.maker(x, "reshape")
+    return None if made is None else s.named("reshape", made[1][0], shape=shape)
+
+
+def _transpose(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    (x,), axes = ins, params["axes"]
+    if axes == tuple(range(len(axes))):
+        return x
+    filled = _filled(s, x, tuple([x.shape[a] for a in axes]))
+    if filled is not None:
+        return filled
+    made = s.maker(x, "transpose")
+    return None if made is None else s.named("transpose", made[1][0], axes=tuple([made[2]["axes"][a] for a in axes]))
+
+
+def _slice(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    (x,) = ins
+    if params["stops"] == x.shape and not any(params["starts"]) and all(step == 1 for step in params["steps"]):
+        return x
+    made = s.maker(x, "full")
+    if made is None:
+        return None
+    spans = zip(params["starts"], params["stops"], params["steps"], strict=True)
+    return _filled(s, x, tuple([max(0, -(-(stop - start) // step)) for start, stop, step in spans]))
+
+
+def _same_dtype(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    return ins[0] if ins[0].dtype == params["dtype"] else None
+
+
+def _no_axes(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    return ins[0] if not params["axes"] else None
+
+
+def _twice(name: str) -> Rule:
+    def rule(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
+        made = s.maker(ins[0], name)
+        return None if made is None else made[1][0]
+
+    return rule
+
+
+def _positions(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    (x,), axis = ins, params["axis"]
+    return s.named("broadcast", s.named("literal", value=_counting(x.shape[axis])), shape=x.shape, axes=(axis,))
+
+
+@functools.lru_cache(256)
+def _counting(n: int) -> Literal:
+    return Literal(np.arange(n))
+
+
+# -- products ---------------------------------------------------------------------------------------------------------
+
+
+def _dot(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    """An operand that is the same along a batch axis: that axis is a free one of the other operand."""
+    contract, batch = params["contract"], params["batch"]
+    for k in (0, 1):
+        made = s.maker(ins[k], "broadcast")
+        if made is None:
+            continue
+        (source,), axes, shape = made[1], made[2]["axes"], made[2]["shape"]
+        new = [a for a in range(len(shape)) if a not in axes]
+        places = [j for j, a in enumerate(batch[k]) if a in new]
+        stretched = any(source.shape[j] != shape[a] for j, a in enumerate(axes))
+        if not places or stretched or any(a in contract[k] for a in new) or len(places) < len(new):
+            continue
+        return _without_batch(s, ins, k, source, axes, places, contract, batch)
+    return None
+
+
+def _without_batch(
+    s: Simplifier, ins: Sequence[Any], k: int, source: Any, axes: Any, places: list[int], contract: Any, batch: Any
+) -> Any:
+    """Record the product with ``source`` for operand k, without the batch axes at ``places``; put axes in order."""
+    other = 1 - k
+    kept = [j for j in range(len(batch[0])) if j not in places]
+    pairs: list[Any] = [None, None]
+    pairs[k] = [tuple([axes.index(a) for a in group]) for group in (contract[k], [batch[k][j] for j in kept])]
+    pairs[other] = [tuple(contract[other]), tuple([batch[other][j] for j in kept])]
+    operands = list(ins)
+    operands[k] = source
+    out = s.named("dot", *operands, contract=(pairs[0][0], pairs[1][0]), batch=(pairs[0][1], pairs[1][1]))
+    # What axis of the result is where: (operand, axis), or ("batch", position).
+    free = [[(i, a) for a in range(operands[i].ndim) if a not in pairs[i][0] and a not in pairs[i][1]] for i in (0, 1)]
+    has = [*[("batch", j) for j in kept], *free[0], *free[1]]
+    wanted: list[Any] = [("batch", j) if j in kept else (other, batch[other][j]) for j in range(len(batch[0]))]
+    for i in (0, 1):
+        for a in range(ins[i].ndim):
+            if a not in contract[i] and a not in batch[i]:
+                wanted.append((i, axes.index(a) if i == k else a))
+    return s.named("transpose", out, axes=tuple([has.index(w) for w in wanted]))
 
 
 RULES: Final[dict[str, Rule]] = {
-    "mul": _product,
-    "scale": _product,
+    "mul": _product("mul"),
+    "scale": _product("scale"),
     "div": _quotient,
+    "add": _sum,
+    "sub": _difference,
     "integer_pow": _power_one,
-    "reshape": _same_shape,
-    "broadcast": _same_shape,
+    "reshape": _reshape,
+    "broadcast": _broadcast,
+    "transpose": _transpose,
+    "slice": _slice,
     "convert": _same_dtype,
-    "transpose": _in_order,
     "reduce_sum": _no_axes,
     "reduce_max": _no_axes,
     "reduce_min": _no_axes,
-    "neg": _twice,
-    "conj": _twice,
-    "slice": _whole,
+    "neg": _twice("neg"),
+    "conj": _twice("conj"),
     "select": _same_branches,
+    "iota": _positions,
+    "dot": _dot,
 }
 
 
 def simplify(graph: Graph) -> Graph:
-    """Return a graph with the same outputs and without equations that do nothing."""
+    """Return a graph with the same outputs, and fewer or cheaper equations."""
     builder = Builder(reuse=True)
+    simplifier = Simplifier(builder)
     env: list[Any] = [None] * len(graph.avals)
     for i in graph.inputs:
         env[i] = builder.input(graph.avals[i])
-    makers: dict[int, Equation] = {}
-    alias: dict[int, int] = {}
     for equation in graph.equations:
-        ins = tuple([alias.get(i, i) for i in equation.inputs])
-        if ins != equation.inputs:
-            equation = Equation(equation.primitive, ins, equation.outputs, equation.params, equation.source)
-        rule = RULES.get(equation.primitive.name)
-        if rule is not None:
-            same = rule(graph, equation, dict(equation.params), makers)
-            if same is not None and graph.avals[same] == graph.avals[equation.outputs[0]]:
-                alias[equation.outputs[0]] = same
-                continue
         builder.place = equation.source
-        out = builder.apply(equation.primitive, [env[i] for i in ins], equation.params)
-        for i, value in zip(equation.outputs, out if equation.primitive.multiple else (out,), strict=True):
-            env[i] = value
-            makers[i] = equation
+        out = simplifier.apply(equation.primitive, [env[i] for i in equation.inputs], equation.params)
+        if equation.primitive.multiple:
+            for i, value in zip(equation.outputs, out, strict=True):
+                env[i] = value
+        else:
+            env[equation.outputs[0]] = out
     builder.place = None
-    return builder.build([env[alias.get(i, i)] for i in graph.outputs], graph.names)
+    return builder.build([env[i] for i in graph.outputs], graph.names)
