@@ -1,0 +1,142 @@
+"""Loops without rows, for machines that know only memory.
+
+A row of an input is read by its number; a row of a result is written, by its number, into an array that is carried.
+Where the row is itself what an inner loop stacks, the inner loop is given the whole array and writes where its rows
+belong, so that nothing is copied from loop to loop: what a derivative saves is written once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.aval import aval
+from ..core.builder import Builder
+from ..core.graph import Equation, Graph
+from ..ops.loop_operands import operands, parameters
+from ..ops.subgraph import SubGraph, remake, sub_graph, zeros
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a result is to be written: the row of ``array`` that ``indices`` point to."""
+
+    array: Any
+    indices: tuple[Any, ...]
+
+    def write(self, value: Any) -> Any:
+        """Record the writing; return the array with the row in it."""
+        axes = tuple(range(len(self.indices)))
+        return self.array.builder.apply_named("gather_set", self.array, value, *self.indices, axes=axes)
+
+
+def has_control(graph: Graph) -> bool:
+    """Say whether a graph has loops or choices in it."""
+    return any(equation.primitive.name in ("loop", "cond") for equation in graph.equations)
+
+
+def without_rows(graph: Graph) -> Graph:
+    """Return a graph whose loops have nothing but constants and a carry."""
+    if not has_control(graph):
+        return graph
+    builder = Builder(reuse=True)
+    env: dict[int, Any] = {i: builder.input(graph.avals[i]) for i in graph.inputs}
+    _record(builder, env, graph.equations, {})
+    return builder.build([env[i] for i in graph.outputs], graph.names)
+
+
+def _record(builder: Builder, env: dict[int, Any], equations: Sequence[Equation], places: dict[int, Place]) -> None:
+    """Record equations over the symbols in ``env``.
+
+    What an inner loop stacks and ``places`` has a place for is written there; ``env`` then has the whole array.
+    """
+    for equation in equations:
+        name = equation.primitive.name
+        if name not in ("loop", "cond"):
+            remake(builder, env, [equation])
+            continue
+        params = dict(equation.params)
+        args = [env[i] for i in equation.inputs]
+        builder.place = equation.source
+        if name == "loop":
+            outs = _unrowed(builder, equation, args, [places.get(i) for i in equation.outputs], **params)
+        else:
+            branches = tuple([SubGraph.from_graph(without_rows(branch)) for branch in params["branches"]])
+            outs = builder.apply(equation.primitive, args, (("branches", branches),))
+        env.update(zip(equation.outputs, outs, strict=True))
+    builder.place = None
+
+
+def _unrowed(
+    builder: Builder,
+    equation: Equation,
+    args: list[Any],
+    places: list[Place | None],
+    *,
+    body: SubGraph,
+    test: SubGraph | None,
+    consts: int,
+    carry: int,
+    length: int | None,
+    reverse: bool,
+    counted: bool,
+    grows: Any,
+) -> Any:
+    given = operands(args, consts, carry, counted)
+    stacks, prefixes = [], []
+    for of, place in zip(body.out_avals[carry:], places[carry:], strict=True):
+        stacks.append(zeros(builder, aval((length or 0, *of.shape), of.dtype)) if place is None else place.array)
+        prefixes.append(() if place is None else place.indices)
+    around = [index for prefix in prefixes for index in prefix]
+    before = [*given.consts, *given.xs, *around]
+    n_xs, n_before = len(given.xs), len(before)
+    inner_stacks = _stacked_inside(body, carry)
+
+    def write(k: Any, *rest: Any) -> list[Any]:
+        b = k.builder
+        xs, indices = rest[consts : consts + n_xs], iter(rest[consts + n_xs : n_before])
+        state, ys = rest[n_before : n_before + carry], rest[n_before + carry :]
+        rows = [b.apply_named("gather", x, k, axes=(0,)) for x in xs]
+        env = dict(zip(body.inputs, [k, *rest[:consts], *state, *rows], strict=True))
+        rows_of = [Place(y, (*[next(indices) for _ in prefix], k)) for y, prefix in zip(ys, prefixes, strict=True)]
+        made = body.outputs[carry:]
+        _record(b, env, body.equations, {i: p for i, p in zip(made, rows_of, strict=True) if i in inner_stacks})
+        kept = [env[i] if i in inner_stacks else p.write(env[i]) for i, p in zip(made, rows_of, strict=True)]
+        return [*[env[i] for i in body.outputs[:carry]], *kept]
+
+    def check(k: Any, *rest: Any) -> list[Any]:
+        assert test is not None
+        values = dict(zip(test.inputs, [k, *rest[:consts], *rest[n_before : n_before + carry]], strict=True))
+        remake(k.builder, values, test.equations)
+        return [values[i] for i in test.outputs]
+
+    avals = [body.in_avals[0], *[aval(x.aval.shape, x.aval.dtype) for x in [*before, *given.carry, *stacks]]]
+    inner = sub_graph(avals, write)
+    return builder.apply(
+        equation.primitive,
+        [*given.number, *before, *given.carry, *stacks],
+        parameters(
+            inner,
+            None if test is None else sub_graph(avals, check),
+            n_before,
+            carry + len(stacks),
+            length,
+            reverse,
+            counted,
+            grows,
+        ),
+    )
+
+
+def _stacked_inside(body: Graph, carry: int) -> set[int]:
+    """Return the rows of a body's results that are what a loop inside of it stacks, and nothing else reads."""
+    reads = Counter(body.outputs)
+    for equation in body.equations:
+        reads.update(equation.inputs)
+    found: set[int] = set()
+    for equation in body.equations:
+        if equation.primitive.name == "loop":
+            found.update(equation.outputs[dict(equation.params)["carry"] :])
+    return {i for i in body.outputs[carry:] if i in found and reads[i] == 1}
