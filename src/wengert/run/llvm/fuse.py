@@ -40,6 +40,7 @@ from .loops import (
     whole,
 )
 from .operations import is_native, supports
+from .padding import Padding, sums_of_padded
 
 MAX_BODY: Final = 160
 """Items from which on a loop takes no more: registers are few."""
@@ -55,7 +56,7 @@ MAX_LITERAL: Final = 1 << 17
 Step = Loop | Fill | Product | Python
 
 
-class Fused:
+class Fused(Padding):
     """A graph as steps.
 
     Attributes
@@ -79,6 +80,7 @@ class Fused:
         self._read: dict[Buffer, int] = {}
         self._items: list[dict[Any, int]] = []
         self._last = _last_group_uses(graph)
+        self._sums, self._inner = sums_of_padded(graph)
         self.inputs = [self._input(k, i) for k, i in enumerate(graph.inputs)]
         for k, equation in enumerate(graph.equations):
             self._equation(k, equation)
@@ -113,7 +115,11 @@ class Fused:
         avals = self.graph.avals
         dtypes = [avals[i].dtype for i in (*equation.inputs, *equation.outputs)]
         out = equation.outputs[0]
-        if name == "full":
+        if out in self._inner:
+            return
+        if out in self._sums:
+            self._padded(out, self._sums[out])
+        elif name == "full":
             self._consts[out] = Const(params["value"], params["dtype"])
         elif name == "literal":
             self._literal(out, np.ascontiguousarray(params["value"].array))
