@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 from .loops import Product
@@ -22,4 +23,5 @@ def describe_product(step: Product, base: Any) -> list[int]:
         leading.append(view.strides[1] if by_rows else view.strides[2])
     m, n, k = step.x.shape[1], step.y.shape[2], step.x.shape[2]
     gemm = "dgemm" if item == 8 else "sgemm"
-    return [*numbers, m, n, k, *leading, *turned[:2], int(step.accumulate), address("cython_blas", gemm)]
+    (alpha,) = struct.unpack("<q", struct.pack("<d", step.alpha))
+    return [*numbers, m, n, k, *leading, *turned[:2], int(step.accumulate), address("cython_blas", gemm), alpha]

@@ -12,13 +12,17 @@ loops, then for each access the number of its base, its offset in bytes, and its
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Final
 
 from llvmlite import ir
 
-from .layout import IDENTITY, worst
+from .layout import BLOCK, IDENTITY, worst
 from .loops import Const, Load, Loop, Op, Outside, Pick
 from .scalars import BYTE, INDEX, Operation, constant, emit, memory_type
+from .sums import add as sum_add
+from .sums import end as sum_end
+from .sums import start as sum_start
 from .target import loop_options
 
 POINTER: Final = BYTE.as_pointer()
@@ -29,8 +33,16 @@ class Emitter:
     """Writes one kernel into a module."""
 
     def __init__(
-        self, module: ir.Module, name: str, loop: Loop, rank: int, inner: list[int], fixed: list[bool]
+        self,
+        module: ir.Module,
+        name: str,
+        loop: Loop,
+        rank: int,
+        inner: list[int],
+        fixed: list[bool],
+        long_sums: bool = False,
     ) -> None:
+        self.long_sums = long_sums
         self.module = module
         self.loop = loop
         self.rank = rank
@@ -155,9 +167,45 @@ class Emitter:
             self._loop(start, stop, lambda i: self._point(pointers, i, [], []))
             return
         first = [self._identity(store) for store in sums]
-        totals = self._loop(start, stop, lambda i, *acc: self._point(pointers, i, sums, list(acc)), first)
+
+        def add_up(start: Any, stop: Any) -> list[Any]:
+            return self._loop(start, stop, lambda i, *acc: self._point(pointers, i, sums, list(acc)), first)
+
+        rounded = [store.how == "add" and self.loop.accesses[store.access].dtype.kind == "f" for store in sums]
+        totals = self._in_blocks(sums, rounded, first, start, stop, add_up) if self.long_sums else add_up(start, stop)
         for store, total in zip(sums, totals, strict=True):
             self._accumulate(store, pointers[store.access], total)
+
+    def _in_blocks(
+        self, sums: list[Any], rounded: list[bool], first: list[Any], start: Any, stop: Any, add_up: Any
+    ) -> list[Any]:
+        """Emit the innermost loop in blocks, whose sums are added up with care; see :mod:`.sums`."""
+        b = self.b
+        width = ir.Constant(INDEX, BLOCK)
+        carried = [sum_start(one.type) if careful else [one] for one, careful in zip(first, rounded, strict=True)]
+        ends = list(itertools.accumulate(map(len, carried)))
+
+        def step(k: Any, *flat: Any) -> list[Any]:
+            low = b.add(start, b.mul(k, width))
+            beyond = b.add(low, width)
+            high = b.select(b.icmp_signed("<", stop, beyond), stop, beyond)
+            following: list[Any] = []
+            for store, careful, last, part in zip(sums, rounded, ends, add_up(low, high), strict=True):
+                so_far = list(flat[len(following) : last])
+                if careful:
+                    following += sum_add(b, so_far, part)
+                else:
+                    dtype = self.loop.accesses[store.access].dtype
+                    following.append(self._combine(store.how, so_far[0], part, dtype, False))
+            return following
+
+        count = b.udiv(b.add(b.sub(stop, start), ir.Constant(INDEX, BLOCK - 1)), width)
+        flat = self._loop(ir.Constant(INDEX, 0), count, step, [value for group in carried for value in group])
+        groups = [flat[last - len(group) : last] for group, last in zip(carried, ends, strict=True)]
+        return [
+            sum_end(b, group, one.type) if careful else group[0]
+            for group, one, careful in zip(groups, first, rounded, strict=True)
+        ]
 
     def _identity(self, store: Any) -> Any:
         dtype = self.loop.accesses[store.access].dtype

@@ -49,7 +49,8 @@ def _what(step: Any, leading: int = 0) -> Any:
         return step.form
     if isinstance(step, Product):
         return ("product", step.x.dtype)
-    return emission(step, canonical(step.shape, step.accesses, leading)[1])
+    sizes, strides, _ = canonical(step.shape, step.accesses, leading)
+    return emission(step, sizes, strides)
 
 
 def modules(program: Any) -> list[ir.Module]:

@@ -9,10 +9,23 @@ from .loops import Const, Load, Loop, Op
 IDENTITY: Final = {"add": 0, "mul": 1, "or": 0, "and": 1}
 
 
-def emission(loop: Loop, strides: list[Any]) -> tuple[Loop, int, list[int], list[bool]]:
-    """Return what :class:`Emitter` takes besides module and name: loop, depth, inner strides, which stay put."""
+BLOCK: Final = 2048
+"""Terms from which on sums are added up in blocks (see ``sums``): 32 partial sums then have 64 terms each."""
+
+
+def emission(loop: Loop, sizes: Any, strides: list[Any]) -> tuple[Loop, int, list[int], list[bool], bool]:
+    """Return what :class:`Emitter` takes besides module and name: loop, depth, inner strides, which stay put, and
+    whether sums are long.
+    """
     inner = [s[-1] if s[-1] in (0, 1) else 2 for s in strides]
-    return (loop, len(strides[0]), inner, [not any(s) for s in strides])
+    return (loop, len(strides[0]), inner, [not any(s) for s in strides], _has_long_sums(loop, sizes, strides))
+
+
+def _has_long_sums(loop: Loop, sizes: Any, strides: list[Any]) -> bool:
+    return sizes[-1] > BLOCK and any(
+        store.how == "add" and strides[store.access][-1] == 0 and loop.accesses[store.access].dtype.kind == "f"
+        for store in loop.stores
+    )
 
 
 def structure(loop: Loop, sizes: Any, strides: list[Any]) -> tuple[Any, ...]:
@@ -22,7 +35,7 @@ def structure(loop: Loop, sizes: Any, strides: list[Any]) -> tuple[Any, ...]:
         for view, s in zip(loop.accesses, strides, strict=True)
     )
     stores = tuple((store.access, store.item, store.how, store.at) for store in loop.stores)
-    return (len(sizes), accesses, tuple(map(_plain, loop.body)), stores)
+    return (len(sizes), accesses, tuple(map(_plain, loop.body)), stores, _has_long_sums(loop, sizes, strides))
 
 
 def _plain(item: Any) -> tuple[Any, ...]:

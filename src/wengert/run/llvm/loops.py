@@ -8,7 +8,7 @@ offset and one stride per axis; a stride of 0 is a broadcast (in a load) or a re
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 Shape = tuple[int, ...]
@@ -153,6 +153,30 @@ class Loop:
     equations: list[int] = field(default_factory=list)
 
 
+def used(loop: Loop) -> Loop:
+    """Return a loop without what its stores do not need."""
+    needed = {j for store in loop.stores for j in (store.item, *store.at)}
+    for j in range(len(loop.body) - 1, -1, -1):
+        if j in needed:
+            needed |= {*getattr(loop.body[j], "args", ()), *getattr(loop.body[j], "at", ())}
+    items = {j: k for k, j in enumerate(sorted(needed))}
+    body = [loop.body[j] for j in sorted(needed)]
+    kept = {store.access for store in loop.stores} | {item.access for item in body if hasattr(item, "access")}
+    accesses = {j: k for k, j in enumerate(sorted(kept))}
+
+    def renumbered(item: Any) -> Any:
+        changes: dict[str, Any] = {}
+        if hasattr(item, "access"):
+            changes["access"] = accesses[item.access]
+        for name in ("args", "at"):
+            if hasattr(item, name):
+                changes[name] = tuple(items[j] for j in getattr(item, name))
+        return replace(item, **changes) if changes else item
+
+    stores = [replace(renumbered(store), item=items[store.item]) for store in loop.stores]
+    return Loop(loop.shape, [loop.accesses[k] for k in sorted(kept)], list(map(renumbered, body)), stores)
+
+
 @dataclass(eq=False, slots=True)
 class Fill:
     """Set a whole buffer to one number."""
@@ -163,12 +187,13 @@ class Fill:
 
 @dataclass(eq=False, slots=True)
 class Product:
-    """A matrix product by BLAS: out[b] = x[b] @ y[b], matrices given as views of rank 2 (or 3 with a batch axis)."""
+    """A matrix product by BLAS: out[b] = alpha x[b] @ y[b] (+ out[b]), matrices as views with a batch axis in front."""
 
     x: View
     y: View
     out: View
     accumulate: bool = False
+    alpha: float = 1.0
 
 
 @dataclass(eq=False, slots=True)

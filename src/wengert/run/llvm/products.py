@@ -16,18 +16,19 @@ def emit_product(module: ir.Module, name: str, dtype: Any) -> None:
     """Write the kernel that loops over a batch of products.
 
     Description: batch size, then base, offset in bytes and batch stride in bytes of x, y and out, then m, n, k, the
-    leading dimensions of y, x and out, whether y and x are transposed (as characters), beta (0 or 1), and the
-    address of gemm.
+    leading dimensions of y, x and out, whether y and x are transposed (as characters), beta (0 or 1), the address of
+    gemm, and the bits of alpha.
     """
     kind = memory_type(dtype)
     function = ir.Function(module, KERNEL, name)
     bases, description, start, stop = function.args
     b = ir.IRBuilder(function.append_basic_block("entry"))
-    fields = [b.load(b.gep(description, [ir.Constant(INDEX, k)])) for k in range(20)]
+    fields = [b.load(b.gep(description, [ir.Constant(INDEX, k)])) for k in range(21)]
     pointers = [b.gep(b.load(b.gep(bases, [fields[k]])), [fields[k + 1]]) for k in (1, 4, 7)]
     m, n, k, ldy, ldx, ldo = (_kept(b, b.trunc(f, INT)) for f in fields[10:16])
     turn_y, turn_x = (_kept(b, b.trunc(f, ir.IntType(8))) for f in fields[16:18])
-    alpha = _kept(b, ir.Constant(kind, 1.0))
+    factor = b.bitcast(fields[20], ir.DoubleType())
+    alpha = _kept(b, factor if kind == factor.type else b.fptrunc(factor, kind))
     beta = _kept(b, b.sitofp(fields[18], kind))
     char, number, real = ir.IntType(8).as_pointer(), INT.as_pointer(), kind.as_pointer()
     gemm_type = ir.FunctionType(

@@ -10,12 +10,14 @@ import numpy as np
 from ...core.graph import Graph
 from .blas import describe_product
 from .donate import take_over
+from .fold import fold_products
 from .forms import complain, describe_call
 from .fuse import Fused
 from .kernels import Kernel, compile_kernels
 from .layout import describe, emission, structure
 from .loops import Buffer, Call, Const, Fill, Loop, Product, Python, Rows, Store, canonical, whole
 from .plan import place, with_fills
+from .results import LARGE, Block, fresh
 from .rows import share
 from .runtime import PARALLEL, ROWS, library, runner
 from .threads import POOL
@@ -65,6 +67,7 @@ class NativeProgram:
     def __init__(self, graph: Graph, donated: Sequence[int] = ()) -> None:
         self.graph = graph
         fused = Fused(graph)
+        fold_products(fused.steps)
         self._taken = take_over(fused, donated) if donated else []
         self.steps = share(with_fills(fused.steps, fused.fills), POOL.size)
         self._parallel = any(isinstance(step, Rows) and step.tasks > 1 for step in self.steps)
@@ -96,7 +99,7 @@ class NativeProgram:
                 self._bases[view.buffer] = (number, 0)
                 self._arrays.append((k, number))
                 number += 1
-        self._outputs: list[tuple[int, Any, Any]] = []  # (base or -1, aval, offset in the head)
+        self._outputs: list[tuple[int, Any, Any]] = []  # (base or -1, aval, offset in the head or whether it is large)
         for i, view in zip(graph.outputs, fused.outputs, strict=True):
             of = graph.avals[i]
             if view.buffer.kind == "result":
@@ -107,7 +110,7 @@ class NativeProgram:
                 self._outputs.append((-1, of, -1))
             else:
                 self._bases[view.buffer] = (number, 0)
-                self._outputs.append((number, of, 0))
+                self._outputs.append((number, of, int(of.size * of.dtype.itemsize >= LARGE)))
                 number += 1
         self._literals = []
         for buffer, array in fused.literals:
@@ -147,7 +150,7 @@ class NativeProgram:
         def prepare(loop: Loop, leading: int = 0) -> tuple[Any, list[int], int]:
             sizes, strides, steps = canonical(loop.shape, loop.accesses, leading)
             key = structure(loop, sizes, strides)
-            wanted[key] = emission(loop, strides)
+            wanted[key] = emission(loop, sizes, strides)
             return key, describe(loop, sizes, strides, self._base), steps
 
         for step in self.steps:
@@ -265,11 +268,11 @@ class NativeProgram:
                 frame.held[number] = x
         outs: list[Any] = []
         empty = np.empty
-        for number, of, _ in self._outputs:
+        for number, of, large in self._outputs:
             if number < 0:
                 outs.append(None)
             else:
-                out = empty(of.shape, of.dtype)
+                out = fresh(of.shape, of.dtype) if large else empty(of.shape, of.dtype)
                 objects[number] = id(out)
                 if self._interprets:
                     frame.held[number] = out
@@ -297,7 +300,7 @@ class NativeProgram:
         """Return the arguments, donated arrays replaced by copies where something else may see their memory."""
         given = list(args)
         arrays = [args[k] for k, _ in self._arrays]
-        alone = len({id(x) for x in arrays}) == len(arrays) and all(x.base is None for x in arrays)
+        alone = len({id(x) for x in arrays}) == len(arrays) and all(map(_is_own, arrays))
         for _, k in self._taken:
             x = args[k]
             flags = x.flags
@@ -338,10 +341,15 @@ class NativeProgram:
         return np.lib.stride_tricks.as_strided(source[view.offset :], view.shape, strides)
 
 
+def _is_own(x: Any) -> bool:
+    """Say whether an array is no view of another one."""
+    return x.base is None or type(x.base) is Block
+
+
 def _is_alone(k: int, args: Sequence[Any], arrays: list[tuple[int, int]]) -> bool:
     """Say whether argument k shares its memory with nothing that is known."""
     x = args[k]
-    return x.base is None and not any(np.may_share_memory(x, args[j]) for j, _ in arrays if j != k)
+    return _is_own(x) and not any(np.may_share_memory(x, args[j]) for j, _ in arrays if j != k)
 
 
 def _as_loop(fill: Fill) -> Loop:
