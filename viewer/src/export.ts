@@ -19,6 +19,7 @@ function save(blob: Blob, ending: string): void {
 export function standalone(): { text: string; width: number; height: number } | null {
   const drawn = drawing.value;
   if (!drawn) return null;
+  drawn.showAll();
   const copy = drawn.root.cloneNode(true) as SVGGElement;
   const from = drawn.root.querySelectorAll<SVGElement>('*');
   const to = copy.querySelectorAll<SVGElement>('*');

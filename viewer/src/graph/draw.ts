@@ -17,21 +17,29 @@ export function svg<K extends keyof SVGElementTagNameMap>(
   return element;
 }
 
-interface DrawnNode {
-  item: Item;
-  box: Box;
+interface NodeParts {
   group: SVGGElement;
   value: SVGTextElement | null;
   back: SVGTextElement | null;
+}
+
+interface EdgeParts {
+  group: SVGGElement;
+  back: SVGTextElement | null;
+}
+
+/** Something to draw; its elements are made when it is first seen, and in the document only while it is. */
+interface Drawn<Parts> {
+  box: Box;
+  parts: Parts | null;
   shown: boolean;
 }
 
-interface DrawnEdge {
-  route: Route;
-  group: SVGGElement;
-  back: SVGTextElement | null;
-  shown: boolean;
-}
+type DrawnNode = Drawn<NodeParts> & { item: Item };
+type DrawnEdge = Drawn<EdgeParts> & { route: Route };
+
+/** Up to so many nodes everything is in the document; of more only what is in the window. */
+const MOST_AT_ONCE = 150;
 
 /** What the drawing has to know of the moment. */
 export interface Moment {
@@ -61,12 +69,21 @@ export class Drawing {
   ) {
     this.root.append(this.frameLayer, this.hullLayer, this.edgeLayer, this.nodeLayer, this.farLayer);
     for (const { group, box } of layout.frames) this.frame(group, box);
-    for (const route of layout.routes) this.edges.push(this.edge(route));
-    for (const { item, box } of layout.items) {
-      const drawn = this.node(item, box);
-      this.nodes.set(item.id, drawn);
-    }
-    this.far();
+    for (const route of layout.routes) this.edges.push({ route, box: route.box, parts: null, shown: false });
+    for (const { item, box } of layout.items) this.nodes.set(item.id, { item, box, parts: null, shown: false });
+    if (this.nodes.size <= MOST_AT_ONCE) this.showAll();
+    else this.far();
+  }
+
+  /** Where a node is, or the collapsed group that it is in. */
+  boxOf(id: string): Box | null {
+    return this.nodes.get(this.shownAs.get(id) ?? '')?.box ?? null;
+  }
+
+  /** Put everything into the document. */
+  showAll(): void {
+    for (const drawn of this.edges) this.showEdge(drawn, true);
+    for (const drawn of this.nodes.values()) this.showNode(drawn, true);
   }
 
   // -- making -----------------------------------------------------------------------------------------------------------
@@ -100,7 +117,7 @@ export class Drawing {
     });
   }
 
-  private edge(route: Route): DrawnEdge {
+  private edge(route: Route): EdgeParts {
     const g = svg('g', { class: 'edge' });
     g.append(svg('path', { d: route.path, 'marker-end': 'url(#arrow)' }));
     let back: SVGTextElement | null = null;
@@ -113,11 +130,10 @@ export class Drawing {
       });
       g.append(back);
     }
-    this.edgeLayer.append(g);
-    return { route, group: g, back, shown: true };
+    return { group: g, back };
   }
 
-  private node(item: Item, box: Box): DrawnNode {
+  private node(item: Item, box: Box): NodeParts {
     const role = item.node ? item.node.role : `group ${this.model.doc.graph.groups[item.group].kind}`;
     const g = svg('g', {
       class: `node ${role}`, id: `n-${item.id}`, 'data-id': item.id, role: 'button',
@@ -147,8 +163,7 @@ export class Drawing {
       g.setAttribute('tabindex', '0');
       g.setAttribute('aria-label', `Group ${lines.title}, ${lines.name}, collapsed`);
     }
-    this.nodeLayer.append(g);
-    return { item, box, group: g, value, back, shown: true };
+    return { group: g, value, back };
   }
 
   /** The pattern's kind, for the badge: what it does to a gradient. */
@@ -179,16 +194,13 @@ export class Drawing {
     this.moment = moment;
     for (const drawn of this.nodes.values()) if (drawn.shown) this.updateNode(drawn, moment);
     for (const drawn of this.edges) if (drawn.shown) this.updateEdge(drawn, moment);
-    this.nodeLayer.querySelector('.node.focus')?.classList.remove('focus');
-    if (moment.focus !== null) {
-      const id = this.shownAs.get(moment.focus);
-      if (id) this.nodes.get(id)?.group.classList.add('focus');
-    }
   }
 
-  private updateNode(drawn: DrawnNode, { mode, step, badges, marked }: Moment): void {
-    const { item, group } = drawn;
+  private updateNode(drawn: DrawnNode, { mode, step, focus, badges, marked }: Moment): void {
+    const { item } = drawn;
+    const { group, value: valueText, back: backText } = drawn.parts!;
     const { model } = this;
+    group.classList.toggle('focus', focus !== null && this.shownAs.get(focus) === item.id);
     if (!item.node) {
       const own = model.doc.graph.groups[item.group];
       const done = step > own.last;
@@ -204,13 +216,13 @@ export class Drawing {
     const born = output ? n + 1 : (model.bornAt.get(value) ?? 0);
     const known = step >= born;
     const text = known ? brief(recordOf('primal', value), shape) : '?';
-    drawn.value!.textContent = node.equation >= 0 ? `${name} = ${text}` : text;
+    valueText!.textContent = node.equation >= 0 ? `${name} = ${text}` : text;
     group.classList.toggle('known', known);
     let back = '';
     if (mode === 'forward') {
       if (known) back = dotted(brief(recordOf('tangent', value), shape));
     } else back = this.adjoint(value, shape, step, output);
-    drawn.back!.textContent = back;
+    backText!.textContent = back;
     group.classList.toggle('pushed', mode === 'forward');
     group.classList.toggle('marked', marked.has(node.id));
     group.classList.toggle('plain', !badges);
@@ -237,7 +249,8 @@ export class Drawing {
   }
 
   private updateEdge(drawn: DrawnEdge, { mode, step }: Moment): void {
-    const { route, group, back } = drawn;
+    const { route } = drawn;
+    const { group, back } = drawn.parts!;
     const { model } = this;
     const edge = route.link.edges[0];
     const target = model.byId.get(edge.to)!;
@@ -279,22 +292,36 @@ export class Drawing {
 
   /** Take out what lies outside of the window, and details that are too small to read. */
   cull(window: Box, scale: number): void {
-    const far = scale < 0.18 && this.nodes.size > 150;
+    const far = scale < 0.18 && this.nodes.size > MOST_AT_ONCE;
     this.root.classList.toggle('is-far', far);
     this.root.classList.toggle('is-small', scale < 0.45);
-    if (this.nodes.size < 150) return;
-    for (const drawn of this.nodes.values()) this.show(drawn, !far && overlaps(drawn.box, window));
-    for (const drawn of this.edges) this.show(drawn, !far && overlaps(drawn.route.box, window));
+    if (this.nodes.size <= MOST_AT_ONCE) return;
+    for (const drawn of this.edges) this.showEdge(drawn, !far && overlaps(drawn.box, window));
+    for (const drawn of this.nodes.values()) this.showNode(drawn, !far && overlaps(drawn.box, window));
   }
 
-  private show(drawn: DrawnNode | DrawnEdge, on: boolean): void {
+  private showEdge(drawn: DrawnEdge, on: boolean): void {
     if (drawn.shown === on) return;
     drawn.shown = on;
-    drawn.group.style.display = on ? '' : 'none';
-    if (on && this.moment) {
-      if ('item' in drawn) this.updateNode(drawn, this.moment);
-      else this.updateEdge(drawn, this.moment);
+    if (!on) {
+      drawn.parts!.group.remove();
+      return;
     }
+    drawn.parts ??= this.edge(drawn.route);
+    this.edgeLayer.append(drawn.parts.group);
+    if (this.moment) this.updateEdge(drawn, this.moment);
+  }
+
+  private showNode(drawn: DrawnNode, on: boolean): void {
+    if (drawn.shown === on) return;
+    drawn.shown = on;
+    if (!on) {
+      drawn.parts!.group.remove();
+      return;
+    }
+    drawn.parts ??= this.node(drawn.item, drawn.box);
+    this.nodeLayer.append(drawn.parts.group);
+    if (this.moment) this.updateNode(drawn, this.moment);
   }
 }
 

@@ -7,6 +7,10 @@ import type { Item, Visible } from './visible';
 const GAP = { layer: 70, node: 24 };
 const SWEEPS = 6;
 
+/** Of more nodes than this texts are not measured one by one. */
+const MOST_MEASURED = 900;
+const USUAL = { width: 150, height: 74 };
+
 export function quick(model: Model, seen: Visible, direction: 'RIGHT' | 'DOWN'): Layout {
   const right = direction === 'RIGHT';
   const place = new Map(seen.items.map((item, k) => [item.id, k]));
@@ -30,7 +34,8 @@ export function quick(model: Model, seen: Visible, direction: 'RIGHT' | 'DOWN'):
       rows[l].forEach((k, position) => (order[k] = position));
     }
   }
-  const sizes = seen.items.map((item) => nodeSize(model, item));
+  const many = seen.items.length > MOST_MEASURED;
+  const sizes = seen.items.map((item) => (many ? USUAL : nodeSize(model, item)));
   const along = (k: number): number => (right ? sizes[k].width : sizes[k].height);
   const across = (k: number): number => (right ? sizes[k].height : sizes[k].width);
   const boxes: Box[] = new Array(seen.items.length);
@@ -57,7 +62,7 @@ export function quick(model: Model, seen: Visible, direction: 'RIGHT' | 'DOWN'):
     const end = right ? [b.x, b.y + b.height / 2] : [b.x + b.width / 2, b.y];
     const bend = right ? [(end[0] - start[0]) / 2, 0] : [0, (end[1] - start[1]) / 2];
     const path = `M${start[0]} ${start[1]}C${start[0] + bend[0]} ${start[1] + bend[1]} ${end[0] - bend[0]} ${end[1] - bend[1]} ${end[0]} ${end[1]}`;
-    const made = edgeLabel(model, link);
+    const made = many ? null : edgeLabel(model, link);
     const middle = [(start[0] + end[0]) / 2, (start[1] + end[1]) / 2];
     const label = made && { x: middle[0] - made.width / 2, y: middle[1] - 8, width: made.width, height: made.height, text: made.text };
     const x = Math.min(start[0], end[0]);

@@ -8,13 +8,16 @@ import {
 import { brief, shapeText } from '../text/numbers';
 import { recordOf } from '../state';
 import { Drawing, svg } from './draw';
-import { layout } from './layout';
+import { layout, type Layout } from './layout';
+import { quick } from './quick';
 import { visible } from './visible';
 import { Viewport } from './viewport';
 
 export const drawing = signal<Drawing | null>(null);
 export const viewport = signal<Viewport | null>(null);
 export const busy = signal(false);
+
+const PATIENCE = 350;
 
 export function toggle(group: number): void {
   const next = new Set(expanded.value);
@@ -65,15 +68,21 @@ export function Graph() {
       const mine = ++generation;
       busy.value = true;
       const seen = visible(m, open);
-      void layout(m, seen, way).then((made) => {
+      const show = (made: Layout, final: boolean): void => {
         if (mine !== generation) return;
         const fresh = new Drawing(m, made, seen.shownAs, toggle);
         const fit = last !== m;
-        last = m;
+        if (final) last = m;
         view.show(fresh.root, made, fit);
         drawing.value = fresh;
         restoreFocus();
-        busy.value = false;
+        busy.value = !final;
+      };
+      // A page that has nothing to show yet shows the plain layout until the good one is there.
+      const early = last === m ? undefined : setTimeout(() => show(quick(m, seen, way), false), PATIENCE);
+      void layout(m, seen, way).then((made) => {
+        clearTimeout(early);
+        show(made, true);
       });
     });
     const stopDrawing = effect(() => {
@@ -116,14 +125,8 @@ export function Graph() {
 function follow(drawn: Drawing, view: Viewport): void {
   const id = focus.peek()?.id;
   if (!id) return;
-  const m = model.peek();
-  if (!m) return;
-  for (const [key, node] of drawn.nodes) {
-    if (key === id || node.item.node?.id === id) {
-      view.bringIn(node.box);
-      return;
-    }
-  }
+  const box = drawn.boxOf(id);
+  if (box) view.bringIn(box);
 }
 
 function arrows(): SVGDefsElement {
