@@ -38,6 +38,7 @@ from ..api.explain.shapes import block, shapes
 from ..api.explain.structure import structure
 from ..api.explain.subject import Subject, study
 from ..api.explain.values import number
+from .compiled import compiled
 from .drawing import drawing, primitives, shown
 from .program import program
 from .sources import Sources
@@ -104,7 +105,7 @@ def document(
         "jacobian": _jacobian(d, omitted),
         "training": training(measured, learning_rate, operations(measured.reverse)),
         "program": program(d, order),
-        "compiled": None,
+        "compiled": compiled(subject, order) if jitted is not None else None,
         "omitted": omitted,
     }
 

@@ -23,7 +23,7 @@ export function CompiledPanel() {
       {compiled.steps.map((s, k) => (
         <section key={k} class={`card kernel hue${k % 6}`}>
           <h3>
-            {s.kind === 'interpret' ? 'interpreted' : `kernel ${k + 1}`}
+            {s.kind === 'python' ? 'interpreted' : `kernel ${k + 1}`}
             <span class="quiet"> {s.text}</span>
           </h3>
           <div class="bar">

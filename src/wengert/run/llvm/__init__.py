@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from . import compiler as compiler
     from . import disk as disk
     from . import inspect as inspect
+    from . import profile as profile
     from . import target as target
     from .program import NativeProgram as NativeProgram
 
@@ -23,6 +24,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("wengert.run.llvm.program").NativeProgram
     if name == "inspect":
         return importlib.import_module("wengert.run.llvm.inspect")
+    if name == "profile":
+        return importlib.import_module("wengert.run.llvm.profile")
     if name == "compiler":
         return importlib.import_module("wengert.run.llvm.compiler")
     if name == "ahead":

@@ -86,6 +86,14 @@ class Fused(Padding):
             self._equation(k, equation)
         self.outputs = [self._output(k, i) for k, i in enumerate(graph.outputs)]
 
+    def maker(self, i: int) -> int | None:
+        """Return the place among ``steps`` of what computes a value; None where nothing has to (a constant, a view)."""
+        if i in self._home:
+            return self._home[i][0]
+        view = self._views.get(i)
+        place = -1 if view is None else self._written.get(view.buffer, -1)
+        return place if place >= 0 else None
+
     # -- inputs and outputs -------------------------------------------------------------------------------------------
 
     def _input(self, k: int, i: int) -> View:

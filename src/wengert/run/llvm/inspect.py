@@ -8,7 +8,9 @@ from typing import Any
 from llvmlite import ir
 
 from ...core.graph import Graph
+from . import views
 from .compiler import emit_module
+from .fuse import Fused
 from .layout import emission
 from .loops import Call, Fill, Load, Loop, Op, Product, Rows, View, canonical
 from .target import assembly, optimise
@@ -53,16 +55,49 @@ def _what(step: Any, leading: int = 0) -> Any:
     return emission(step, sizes, strides)
 
 
+def loops_in_order(program: Any) -> list[tuple[int, Any]]:
+    """Return (place of the step, loop, product or interpreted equation) for all that the fuser made, in its order."""
+    found: list[tuple[int, Any]] = []
+    for k, step in enumerate(program.steps):
+        if isinstance(step, Rows):
+            found += [(k, loop) for loop in step.loops]
+        elif not isinstance(step, Fill):
+            found.append((k, step))
+    return found
+
+
+def equations_of_steps(program: Any) -> list[list[int]]:
+    """Return for each step of a program the numbers of the equations that it computes.
+
+    An equation that only moves values, which becomes strides, belongs to no step.
+    """
+    made: list[list[int]] = [[] for _ in program.steps]
+    graph = program.graph
+    fused = Fused(graph)
+    order = loops_in_order(program)
+    if len(order) != len(fused.steps):
+        return made
+    moved = {k for k, e in enumerate(graph.equations) if e.primitive.name in views.TABLE}
+    for k, equation in enumerate(graph.equations):
+        place = fused.maker(equation.outputs[0])
+        if place is not None and k not in moved:
+            made[order[place][0]].append(k)
+    return made
+
+
+def step_modules(step: Any) -> list[ir.Module]:
+    """Return the IR of one step."""
+    if isinstance(step, Rows):
+        pairs = zip(step.loops, step.leading, strict=True)
+        return [emit_module(_what(loop, max(leading, 0))) for loop, leading in pairs]
+    if isinstance(step, (Loop, Product, Call)) and _runs(step):
+        return [emit_module(_what(step))]
+    return []
+
+
 def modules(program: Any) -> list[ir.Module]:
     """Return the IR of every loop nest and product."""
-    found = []
-    for step in program.steps:
-        if isinstance(step, Rows):
-            for loop, leading in zip(step.loops, step.leading, strict=True):
-                found.append(emit_module(_what(loop, max(leading, 0))))
-        elif isinstance(step, (Loop, Product, Call)) and _runs(step):
-            found.append(emit_module(_what(step)))
-    return found
+    return [module for step in program.steps for module in step_modules(step)]
 
 
 def _runs(step: Any) -> bool:
