@@ -1,0 +1,49 @@
+"""Kernels of a jitted function: each equation in at most one, times and counts of all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import wengert as wg
+from wengert.run import llvm
+
+
+def mlp(x: Any, w: Any, b: Any) -> Any:
+    h = np.tanh(x @ w + b)
+    return np.sum(np.exp(h) * h)
+
+
+ARGS = (np.linspace(-1, 1, 12).reshape(4, 3), np.eye(3), np.zeros(3))
+
+
+def test_kernels_and_their_equations() -> None:
+    document = wg.view(wg.jit(mlp), *ARGS, open=False, symbolic=False).document
+    assert document is not None
+    compiled = document["compiled"]
+    primitives = [e["primitive"] for e in document["graph"]["equations"]]
+    owners: dict[int, int] = {}
+    for k, step in enumerate(compiled["steps"]):
+        assert step["seconds"] is None or 0 < step["seconds"] < 1
+        for equation in step["equations"]:
+            assert equation not in owners, "an equation in two kernels"
+            owners[equation] = k
+    by_name = {primitives[e]: owners[e] for e in owners}
+    assert {"dot", "tanh", "exp", "mul", "reduce_sum"} <= set(by_name)
+    assert by_name["tanh"] == by_name["exp"] == by_name["mul"] == by_name["reduce_sum"], "they are fused"
+    assert any("define" in step["llvm"] for step in compiled["steps"])
+    assert compiled["operations"] == sum(step["operations"] for step in compiled["steps"]) > 0
+
+
+def test_without_jit_nothing_is_compiled() -> None:
+    document = wg.view(mlp, *ARGS, open=False, symbolic=False).document
+    assert document is not None and document["compiled"] is None
+
+
+def test_a_profiled_program_computes_what_the_program_does() -> None:
+    lowered = wg.jit(mlp).lower(*ARGS).simplified
+    program = llvm.profile.Profiled(lowered)
+    times = program.measure(ARGS, 3)
+    assert len(times) == len(program.steps)
+    np.testing.assert_array_equal(program(ARGS), llvm.NativeProgram(lowered)(ARGS))
