@@ -136,21 +136,35 @@ class Jitted:
         return self if instance is None else functools.partial(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._plain and not kwargs:
-            # The quick way: arrays and numbers only, one variant without guards.
-            signature = tuple([(a.shape, a.dtype) if type(a) is np.ndarray else type(a) for a in args])
-            variant = self._fast.get(signature)
+        # The quick way: arrays and numbers, alone or in lists and tuples, and one variant without guards.
+        signature, leaves, variant = None, args, None
+        if not kwargs:
+            if self._plain:
+                signature = tuple([(a.shape, a.dtype) if type(a) is np.ndarray else type(a) for a in args])
+                variant = self._fast.get(signature)
+            if variant is None:
+                signature, leaves = self._look(args)
+                try:
+                    variant = self._fast.get(signature)
+                except TypeError:  # a static argument that is not hashable; the other way says so
+                    signature = None
             if variant is not None and current() is None:
                 try:
-                    return variant.finish(variant.native(args))
+                    return variant.finish(variant.native(leaves))
                 except TapeFull as full:
                     return retried(full, lambda: self._afresh(args, kwargs))
-        else:
-            signature = None
         try:
             return self._call(args, kwargs, signature)
         except TapeFull as full:
             return retried(full, lambda: self._afresh(args, kwargs))
+
+    def _look(self, args: Any) -> tuple[Any, Any]:
+        """Return what the quick way knows arguments by, and their leaves."""
+        leaves: list[Any] = []
+        if self._plain:
+            return tuple([_look(a, leaves) for a in args]), leaves
+        static = self._positions(args)
+        return tuple([("static", type(a), a) if k in static else _look(a, leaves) for k, a in enumerate(args)]), leaves
 
     def _afresh(self, args: Any, kwargs: Any) -> Any:
         """Call with everything recorded anew: a loop needs more room for residuals."""
@@ -211,8 +225,8 @@ class Jitted:
         """Return the leaves to trace, their containers, and the static arguments."""
         positions = self._positions(args)
         static = (
-            tuple((k, arg) for k, arg in enumerate(args) if k in positions),
-            tuple((name, kwargs[name]) for name in sorted(kwargs) if name in self._names),
+            tuple((k, type(arg), arg) for k, arg in enumerate(args) if k in positions),
+            tuple((name, type(kwargs[name]), kwargs[name]) for name in sorted(kwargs) if name in self._names),
         )
         dynamic = [arg for k, arg in enumerate(args) if k not in positions]
         rest = {name: value for name, value in kwargs.items() if name not in self._names}
@@ -340,8 +354,19 @@ def frozen_effects(code: CodeType) -> list[str]:
     return found
 
 
+def _look(arg: Any, leaves: list[Any]) -> Any:
+    """Return what the quick way knows an argument by; collect its leaves."""
+    kind = type(arg)
+    if kind is list or kind is tuple:
+        return (kind, *[_look(a, leaves) for a in arg])
+    leaves.append(arg)
+    return (arg.shape, arg.dtype) if kind is np.ndarray else kind
+
+
 def _is_quick(signature: Any) -> bool:
-    return isinstance(signature, tuple) or signature in (float, np.float64, np.float32, int)
+    if isinstance(signature, tuple):
+        return signature[0] not in (list, tuple) or all(map(_is_quick, signature[1:]))
+    return signature in (float, np.float64, np.float32, int)
 
 
 def _signature(leaf: Any) -> Any:
