@@ -24,7 +24,8 @@ from ..ops.loop_operands import TapeFull
 from ..run import llvm
 from ..run.cache import Cache, collector_paused
 from ..run.tiers import Tiered
-from ..trace.context import current
+from ..trace.capture import Notes
+from ..trace.context import captured_into, capturing, current
 from ..trace.rebind import rebound
 from ..trace.record import LEAF, Recording
 from ..trace.tracer import wrap_result
@@ -89,12 +90,18 @@ def _names(names: str | Sequence[str]) -> tuple[str, ...]:
 class Variant:
     """One recording of a function: a program, and what Python saw while it was recorded."""
 
-    __slots__ = ("finish", "guards", "lowered", "n_out", "native", "recorded", "written")
+    __slots__ = ("captured", "finish", "guards", "lowered", "n_out", "native", "recorded", "written")
 
     def __init__(
-        self, recording: Recording, graph: Graph, guards: list[tuple[str, Any]], donated: Sequence[int] = ()
+        self,
+        recording: Recording,
+        graph: Graph,
+        guards: list[tuple[str, Any]],
+        captured: list[str],
+        donated: Sequence[int] = (),
     ) -> None:
         self.guards = guards
+        self.captured = captured
         self.recorded = graph
         self.lowered = simplify(graph)
         # Where guards may fail, another variant needs the arguments as they were.
@@ -130,7 +137,7 @@ class Jitted:
         self._cache = Cache(256)
         self._fast: dict[Any, Variant] = {}
         self._plain = not static and not names
-        self._warned: set[str] = set()
+        self._warned: set[Any] = set()
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -176,9 +183,9 @@ class Jitted:
         leaves, tree, static = self._split(args, kwargs)
         if current() is not None:
             if any(isinstance(leaf, Sym) and leaf.builder is not None for leaf in leaves):
-                return rebound(self._fun)[0](
-                    *args, **kwargs
-                )  # inside another recording its equations are just recorded
+                with captured_into(capturing() or Notes(self._warned)):
+                    # Inside another recording its equations are just recorded.
+                    return rebound(self._fun)[0](*args, **kwargs)
             leaves = [array_like(leaf, "jit")[0] if isinstance(leaf, Sym) else leaf for leaf in leaves]
             if self._donated:  # an enclosing transform may use them again
                 leaves = [leaf.copy() if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]
@@ -213,7 +220,7 @@ class Jitted:
         True
         """
         variant = self.variant(args, kwargs)
-        return Lowered(variant.recorded, variant.lowered)
+        return Lowered(variant.recorded, variant.lowered, variant.captured)
 
     def recorded(self, args: Any, kwargs: Any) -> tuple[list[Any], Graph]:
         """Return what is traced of the arguments, and the graph recorded for them."""
@@ -256,7 +263,9 @@ class Jitted:
         names = self._names
         traced_kwargs = {name: value for name, value in kwargs.items() if name not in names}
         fixed_kwargs = {name: value for name, value in kwargs.items() if name in names}
-        runnable = rebound(self._fun)[0]
+        notes = Notes(self._warned)
+        with captured_into(notes):
+            runnable = rebound(self._fun)[0]
 
         def with_traced(dynamic_args: Any, dynamic_kwargs: Any) -> Any:
             full = list(args)
@@ -264,13 +273,14 @@ class Jitted:
                 full[k] = arg
             return runnable(*full, **fixed_kwargs, **dynamic_kwargs)
 
-        with collector_paused(), self._watching_effects():
+        with collector_paused(), self._watching_effects(), captured_into(notes):
             call = Call(with_traced, ([args[k] for k in dynamic], traced_kwargs), {}, (0, 1), "jit", promote=False)
             recording = call.record(guarded=True)
             guards = [(entry[1], entry[3], entry[2]) for entry in recording.builder.code if entry[0] is GUARD]
             graph = recording.graph(extra=[number for _, _, number in guards])
             bound = bind_constants(graph, len(call.leaves), recording.constants())
-            return Variant(recording, bound, [(kind, seen) for kind, seen, _ in guards], self._given_up(args, dynamic))
+            seen_guards = [(kind, seen) for kind, seen, _ in guards]
+            return Variant(recording, bound, seen_guards, notes.lines, self._given_up(args, dynamic))
 
     def _given_up(self, args: Any, dynamic: list[int]) -> list[int]:
         """Return the numbers of the donated arguments' leaves."""

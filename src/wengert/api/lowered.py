@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -18,11 +19,14 @@ class Lowered:
         As recorded.
     simplified : Graph
         As compiled.
+    captured : list of str
+        What has become of the loops and choices in the source: a line each, with the reason where one was unrolled.
     """
 
-    def __init__(self, graph: Graph, simplified: Graph) -> None:
+    def __init__(self, graph: Graph, simplified: Graph, captured: Sequence[str] = ()) -> None:
         self.graph = graph
         self.simplified = simplified
+        self.captured = list(captured)
 
     @cached_property
     def _program(self) -> Any:
@@ -62,6 +66,7 @@ class Lowered:
 
     def __str__(self) -> str:
         lines = [
+            *self.captured,
             "recorded:",
             str(self.graph),
             f"simplified: {len(self.graph.equations)} -> {len(self.simplified.equations)} equations",

@@ -112,7 +112,7 @@ def _infer(
                 found=f"{list(outs[:carry])} for {given.carry}",
             )
         )
-    if length is None and (len(outs) > carry or given.xs or reverse):
+    if length is None and (len(outs) > carry or given.xs or (reverse and not counted)):
         raise ShapeError(explain("A loop that stacks or reads rows has a length.", found="length=None"))
     return (*outs[:carry], *[aval((length or 0, *of.shape), of.dtype) for of in outs[carry:]])
 

@@ -68,7 +68,7 @@ def record_part(function: Callable[..., Any], avals: Sequence[Aval], names: tupl
     def run(*tracers: Tracer) -> Any:
         return runnable(*tracers)
 
-    recording = record(run, lambda tracers: (tracers, {}), avals, [ITERATED] * len(avals))
+    recording = record(run, lambda tracers: (tracers, {}), avals, [ITERATED] * len(avals), part=True)
     # What the part wrote into its own arguments is nobody's business but its results'.
     graph = recording.builder.build(recording.outputs, names)
     return Part(graph, recording.constants(), recording.structure)

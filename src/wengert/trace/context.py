@@ -7,8 +7,10 @@ threads and generators do not see each other.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from typing import Final
+from typing import Any, Final
 
 from ..core.builder import Builder
 
@@ -29,3 +31,21 @@ def leave(builder: Builder, token: Token[Builder | None]) -> None:
     """End a trace; its symbols are dead from now on."""
     _CURRENT.reset(token)
     builder.finished = True
+
+
+_CAPTURE: Final[ContextVar[Any]] = ContextVar("wengert_capture", default=None)
+
+
+def capturing() -> Any:
+    """Return where captured control flow is noted; None where Python's statements run as they are."""
+    return _CAPTURE.get()
+
+
+@contextmanager
+def captured_into(notes: Any) -> Iterator[None]:
+    """Capture ``for``, ``while`` and ``if`` statements from the source of the functions that run now."""
+    token = _CAPTURE.set(notes)
+    try:
+        yield
+    finally:
+        _CAPTURE.reset(token)

@@ -55,11 +55,17 @@ UNKNOWN = Unknown()
 
 
 class Values:
-    """The values of a trace that have been asked for; kept with its builder as ``builder.context``."""
+    """The values of a trace that have been asked for; kept with its builder as ``builder.context``.
 
-    __slots__ = ("_first", "_scanned", "guarded", "inputs", "known", "makers")
+    ``part`` is the builder of the innermost loop body or branch that is being recorded, if any; ``lifted`` are arrays
+    that are constants of it.
+    """
 
-    def __init__(self, known: dict[int, Any], guarded: bool) -> None:
+    __slots__ = ("_first", "_scanned", "guarded", "inputs", "known", "lifted", "makers", "part")
+
+    def __init__(self, known: dict[int, Any], guarded: bool, part: Builder | None = None) -> None:
+        self.part = part
+        self.lifted: dict[Any, Any] = {}
         self.known = known
         self.inputs = dict(known) if guarded else known
         self.guarded = guarded

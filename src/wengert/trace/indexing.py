@@ -19,6 +19,7 @@ from ..core.symbol import Sym
 from ..errors import UntraceableError, explain
 from ..ops.index import gather, gather_add, gather_set, slice_, slice_set
 from ..ops.shape import reshape, rev, transpose
+from .computed import Computed, Numbers, is_number
 from .dispatch import FUNCTIONS
 from .promote import stretch
 
@@ -100,7 +101,7 @@ class Pick:
 _WINDOWS: Final[dict[Any, Window]] = {}
 
 
-def parse(index: Any, shape: Axes) -> Window | Pick:
+def parse(index: Any, shape: Axes) -> Window | Pick | Computed:
     """Understand an index as NumPy does.
 
     Raises
@@ -117,7 +118,7 @@ def parse(index: Any, shape: Axes) -> Window | Pick:
     except _AdvancedIndexError:
         key = None
     if key is None:
-        return _advanced(items, shape)
+        return _computed(items, shape) or _advanced(items, shape)
     found = _WINDOWS.get(key)
     if found is None:
         if len(_WINDOWS) > 50_000:
@@ -141,9 +142,48 @@ def _basic_key(item: Any) -> Any:
         return tuple(b if b is None else b.__index__() for b in key)
     if item is None or item is Ellipsis:
         return item
-    if isinstance(item, (int, np.integer)) and not isinstance(item, (bool, np.bool_)):
+    if _is_int(item):
         return int(item)
     raise _AdvancedIndexError
+
+
+def _computed(items: tuple[Any, ...], shape: Axes) -> Computed | None:
+    """Return an index with traced numbers in it that is basic otherwise; None for any other."""
+    if not any(map(is_number, items)):
+        return None
+    for item in items:
+        if not (is_number(item) or item is None or item is Ellipsis or type(item) is slice or _is_int(item)):
+            return None
+    axes, numbers, rest, left = [], [], [], []
+    axis = 0
+    for item in _expand(items, shape):
+        if item is None:
+            rest.append(item)
+            continue
+        if isinstance(item, slice):
+            rest.append(item)
+            left.append(shape[axis])
+        else:
+            if not is_number(item):
+                item = _within(int(item), axis, shape)
+            axes.append(axis)
+            numbers.append(item)
+        axis += 1
+    return Computed([Numbers(tuple(axes), tuple(numbers))], tuple(left), _basic(rest, tuple(left)))
+
+
+def _is_int(item: Any) -> bool:
+    return isinstance(item, (int, np.integer)) and not isinstance(item, (bool, np.bool_))
+
+
+def _within(i: int, axis: int, shape: Axes) -> int:
+    n = shape[axis]
+    if not -n <= i < n:
+        raise IndexError(
+            f"index {i} is out of bounds for axis {axis} with size {n}: the array has shape {shape}\n"
+            f"  at:    {user_line()}"
+        )
+    return i % n
 
 
 def _consumes(item: Any) -> int:
@@ -202,13 +242,7 @@ def _basic(items: list[Any], shape: Axes) -> Window:
             out.append(count)
             cut.append(count)
         else:
-            i = int(item)
-            if not -n <= i < n:
-                raise IndexError(
-                    f"index {i} is out of bounds for axis {axis} with size {n}: the array has shape {shape}\n"
-                    f"  at:    {user_line()}"
-                )
-            i %= n
+            i = _within(int(item), axis, shape)
             bounds = (i, i + 1, 1)
             cut.append(1)
         window.append(bounds)

@@ -17,11 +17,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from . import creation, libraries, lists
+from .context import capturing
 
 _MUTATORS: Final = frozenset(
     {
@@ -43,10 +44,34 @@ _MUTATORS: Final = frozenset(
 _FOREIGN: Final = ("numpy", "scipy", "wengert", "builtins")
 
 
+class Capture(NamedTuple):
+    """How functions are rewritten whose loops and choices are captured.
+
+    Attributes
+    ----------
+    rewritten : callable(function) -> code or None
+    runtime
+        What rewritten code finds under the global name ``__wengert__``.
+    math
+        The module ``math`` as rewritten code sees it.
+    math_version : callable(function) -> function or None
+    """
+
+    rewritten: Callable[[FunctionType], CodeType | None]
+    runtime: Any
+    math: Any
+    math_version: Callable[[Any], Any]
+
+
+CAPTURE: Final[list[Capture]] = []
+"""Filled by ``capture``, which comes later in the order of imports."""
+_RUNTIME: Final = "__wengert__"
+
+
 class Traits:
     """What a function's code shows without running it."""
 
-    __slots__ = ("assigns", "code", "creates", "mutates", "names")
+    __slots__ = ("assigns", "code", "creates", "flows", "mutates", "names")
 
     def __init__(self, code: CodeType) -> None:
         self.code = code  # keeps the id, under which the traits are remembered, from being given out again
@@ -54,7 +79,9 @@ class Traits:
         self.creates = False
         self.mutates = False
         self.assigns = False
+        self.flows = False
         self._read(code)
+        self.flows = self.flows or not _CALLED.isdisjoint(self.names)
         self.creates = not self.names.isdisjoint(creation.NAMES)
         if not self.creates and _builds_lists(code):
             self.creates = not self.names.isdisjoint(lists.NAMES)
@@ -72,6 +99,8 @@ class Traits:
                 self.assigns = True
             elif op == "IMPORT_NAME":
                 self.names.add("import")
+            elif "JUMP" in op or op == "FOR_ITER":
+                self.flows = True
         for const in code.co_consts:
             if isinstance(const, CodeType):
                 self._read(const)
@@ -94,6 +123,8 @@ def _builds_lists(code: CodeType) -> bool:
 
 
 _TUPLE_USES: Final = frozenset({"BINARY_SUBSCR", "STORE_SUBSCR", "RETURN_VALUE", "UNPACK_SEQUENCE", "BINARY_OP"})
+_CALLED: Final = frozenset(("math", "min", "max", "int", "float", "bool", "round", "sum", "range"))
+"""Names by which code shows that it may ask for the value of a traced value."""
 _TRAITS: Final[dict[int, Traits]] = {}
 libraries.on_load(_TRAITS.clear)  # there are more names now by which code shows that it needs a copy
 
@@ -160,7 +191,7 @@ def shadow(value: Any) -> Any:
     cls = type(value)
     copies: dict[str, Any] = {}
     for name, f in _methods(cls):
-        if name not in _UNCOPIED and is_user_function(f) and survey(f)[0]:
+        if name not in _UNCOPIED and is_user_function(f) and needs_copy(f):
             member = inspect.getattr_static(cls, name)
             copy = copy_function(f)
             if isinstance(member, property):
@@ -274,12 +305,18 @@ _SURVEYS: Final[dict[int, Survey]] = {}
 libraries.on_load(_SURVEYS.clear)
 
 
-def survey(function: FunctionType) -> tuple[bool, bool]:
-    """Say whether a function or one of its helpers creates arrays, and whether one of them writes into arrays."""
+def needs_copy(function: FunctionType) -> bool:
+    """Say whether a copy of a function has to run in its place."""
+    found = survey(function)
+    return found[0] or (found[2] and capturing() is not None)
+
+
+def survey(function: FunctionType) -> tuple[bool, bool, bool]:
+    """Say whether a function or one of its helpers creates arrays, writes into arrays, has loops or choices."""
     known = _SURVEYS.get(id(function.__code__))
     if known is not None and known.looked_up[0][0] is function.__globals__ and known.holds(function):
         return known.result  # type: ignore[no-any-return]
-    creates = mutates = False
+    creates = mutates = flows = False
     seen: set[int] = set()
     todo = [function]
     looked_up: list[tuple[dict[str, Any], str, Any]] = [(function.__globals__, "", None)]
@@ -292,24 +329,28 @@ def survey(function: FunctionType) -> tuple[bool, bool]:
         found = traits(f.__code__)
         creates |= found.creates or _uses_instances(f, found.names)
         mutates |= found.mutates
+        flows |= found.flows
         todo.extend(_helpers(f, found.names))
         looked_up += [(f.__globals__, name, f.__globals__.get(name)) for name in found.names]
         lasting = lasting and (f is function or not f.__closure__)
     if lasting:
         if len(_SURVEYS) > 10_000:
             _SURVEYS.clear()
-        _SURVEYS[id(function.__code__)] = Survey(function, looked_up, (creates, mutates))
-    return creates, mutates
+        _SURVEYS[id(function.__code__)] = Survey(function, looked_up, (creates, mutates, flows))
+    return creates, mutates, flows
 
 
 class TracedGlobals(dict[str, Any]):
     """Globals of a copied function: looks names up in the real ones and translates what it finds.
 
-    It holds nothing itself but the builtins and, until the call has ended, globals that the function assigned.
+    It holds nothing itself but the builtins, what rewritten code calls and, until the call has ended, globals that the
+    function assigned.
     """
 
-    def __init__(self, real: dict[str, Any]) -> None:
+    def __init__(self, real: dict[str, Any], runtime: Any = None) -> None:
         super().__init__(__builtins__=_BUILTINS)
+        if runtime is not None:
+            self[_RUNTIME] = runtime
         self.real = real
 
     def __missing__(self, name: str) -> Any:
@@ -319,7 +360,7 @@ class TracedGlobals(dict[str, Any]):
         """Hand globals that were assigned to the real ones."""
         if len(self) > 1:
             for name in list(self):
-                if name != "__builtins__":
+                if name not in ("__builtins__", _RUNTIME):
                     self.real[name] = self.pop(name)
 
 
@@ -338,9 +379,13 @@ def translate(value: Any) -> Any:
         found = creation.replacement(value)
         if found is not None:
             return found
-        if kind is FunctionType and is_user_function(value) and survey(value)[0]:
+        if kind is BuiltinFunctionType and capturing() is not None:
+            return CAPTURE[0].math_version(value) or value
+        if kind is FunctionType and is_user_function(value) and needs_copy(value):
             copy = copy_function(value)
             return _giving_back(copy) if traits(copy.__code__).assigns else copy
+    elif kind is ModuleType and value.__name__ == "math" and capturing() is not None:
+        return CAPTURE[0].math
     elif kind is ModuleType and (value.__name__ in libraries.MODULES or is_user_module(value)):
         return UserModule(value)
     elif kind is MethodType and type(value.__self__) in creation.INSTANCES:
@@ -376,12 +421,20 @@ _BUILTINS: Final = {**vars(builtins), "__import__": _import}
 
 def copy_function(function: FunctionType) -> FunctionType:
     """Return the copy of a function that traces run."""
+    code, runtime = function.__code__, None
     cells = function.__closure__
     if cells is not None:
         cells = tuple(map(_translated_cell, cells))
-    copy = FunctionType(
-        function.__code__, TracedGlobals(function.__globals__), function.__name__, function.__defaults__, cells
-    )
+    if CAPTURE and capturing() is not None and type(function.__globals__) is not TracedGlobals:
+        runtime = CAPTURE[0].runtime
+        found = CAPTURE[0].rewritten(function)
+        if found is not None:
+            if cells is not None:
+                by_name = dict(zip(code.co_freevars, cells, strict=True))
+                cells = tuple([by_name[name] for name in found.co_freevars])
+            code = found
+    scope = TracedGlobals(function.__globals__, runtime)
+    copy = FunctionType(code, scope, function.__name__, function.__defaults__, cells)
     copy.__kwdefaults__ = function.__kwdefaults__
     copy.__qualname__ = function.__qualname__
     copy.__module__ = function.__module__
@@ -411,8 +464,8 @@ def rebound(function: Callable[..., Any]) -> tuple[Callable[..., Any], bool]:
         if not is_user_function(function):
             return function, True
         libraries.load()
-        creates, mutates = survey(function)
-        if not creates:
+        mutates = survey(function)[1]
+        if not needs_copy(function):
             return function, mutates
         return _ready_copy(function), mutates
     if isinstance(function, MethodType) and isinstance(function.__func__, FunctionType):
@@ -431,7 +484,7 @@ def rebound(function: Callable[..., Any]) -> tuple[Callable[..., Any], bool]:
     return function, True
 
 
-_READY: Final[dict[int, tuple[FunctionType, FunctionType]]] = {}
+_READY: Final[dict[tuple[int, bool], tuple[FunctionType, CodeType, FunctionType]]] = {}
 libraries.on_load(_READY.clear)
 
 
@@ -439,16 +492,19 @@ def _ready_copy(function: FunctionType) -> Callable[..., Any]:
     """Return a copy to run; the same one again for a plain function, which keeps nothing between calls."""
     if function.__closure__ or function.__dict__ or traits(function.__code__).assigns:
         return _giving_back(copy_function(function))
-    known = _READY.get(id(function))
+    key = (id(function), capturing() is not None)
+    known = _READY.get(key)
     if known is not None:
-        original, copy = known
-        same_defaults = copy.__defaults__ is function.__defaults__ and copy.__kwdefaults__ is function.__kwdefaults__
-        if original is function and copy.__code__ is function.__code__ and same_defaults:
+        original, code, copy = known
+        same_defaults = (
+            copy.__defaults__ is function.__defaults__ and copy.__kwdefaults__ is function.__kwdefaults__
+        )
+        if original is function and code is function.__code__ and same_defaults:
             return copy
     if len(_READY) > 1_000:
         _READY.clear()
     copy = copy_function(function)
-    _READY[id(function)] = (function, copy)
+    _READY[key] = (function, function.__code__, copy)
     return copy
 
 

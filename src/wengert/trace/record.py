@@ -73,6 +73,7 @@ def record(
     avals: Sequence[Aval],
     values: Sequence[Any],
     guarded: bool = False,
+    part: bool = False,
 ) -> Recording:
     """Run a function on tracers.
 
@@ -89,6 +90,9 @@ def record(
         :data:`~wengert.trace.force.BATCHED`.
     guarded
         The recording will be used for other values than these, so that all that Python sees must be noted as guards.
+    part
+        The function is a loop's body or a branch: it may run many times or not at all, so that it must not write into
+        arrays from outside.
     """
     outer = current()
     runnable, mutates = rebound(function)
@@ -102,7 +106,8 @@ def record(
             tracer.is_array = True if of.shape else isinstance(value, np.ndarray)
             known[tracer.id] = value
             inputs.append(tracer)
-        builder.context = Values(known, guarded or (outer is not None and outer.context.guarded))
+        guarded = guarded or (outer is not None and outer.context.guarded)
+        builder.context = Values(known, guarded, builder if part else None if outer is None else outer.context.part)
         args, kwargs = make_args(inputs)
         try:
             result = runnable(*args, **kwargs)

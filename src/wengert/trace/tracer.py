@@ -20,9 +20,11 @@ from ..core.source import INTERNAL_FILES, is_internal, user_line
 from ..core.symbol import Sym
 from ..errors import UntraceableError, WengertError, explain
 from . import force, promote
+from .context import current
 from .dispatch import FUNCTIONS, UFUNCS
-from .indexing import Window, parse
+from .indexing import Pick, parse
 from .memory import IndexView, MemoryView, contiguous
+from .outside import check_write
 
 if TYPE_CHECKING:
     from ..core.builder import Builder
@@ -40,13 +42,16 @@ class Tracer(Sym):
         For a view: what it is a view of, and how its part is read and written.
     version : int
         Counts the writes; ``seen`` is the base's version that this view shows.
+    home : Builder or None
+        For an array that was fresh: the trace that it was made in.
     is_array : bool
         False for what NumPy would return as a scalar: immutable.
     """
 
-    __slots__ = ("array", "is_array", "seen", "shared", "version", "window")
+    __slots__ = ("array", "home", "is_array", "seen", "shared", "version", "window")
 
     array: Any
+    home: Any
     is_array: bool
     seen: int
     shared: bool
@@ -83,13 +88,14 @@ class Tracer(Sym):
         if isinstance(value, Sym):
             self.builder, self.id, self.array = value.builder, value.id, None
         else:
-            self.array = value
+            self.builder, self.id, self.array = None, -1, value  # type: ignore[assignment]
 
     def assign(self, value: Sym) -> None:
         """Stand for another value from now on (of the same shape and dtype); tell the base."""
         self.refresh()
         if self.builder is not None and self.builder.finished:
             raise leaked(self)
+        check_write(self)
         if value.builder is not self.builder and self.builder is not None and value.builder.level > self.builder.level:
             self._check_inner_write(value)
         if self.base is not None:  # first, because a read-only view anywhere below refuses
@@ -123,6 +129,7 @@ class Tracer(Sym):
 
     def writable(self) -> Any:
         """Return the concrete array for writing into, a copy if a recording holds it."""
+        check_write(self)
         root: Any = self
         while root.base is not None:
             root = root.base
@@ -143,7 +150,7 @@ class Tracer(Sym):
         note(self.builder, _getframe(1))
         where = parse(index, self.aval.shape)
         out = where.read(self)
-        if type(where) is Window and (where.shape or index is Ellipsis):
+        if type(where) is not Pick and (where.shape or index is Ellipsis):
             return as_view(out, self, where)
         return out
 
@@ -161,9 +168,9 @@ class Tracer(Sym):
         if type(index) is Tracer and index.aval.dtype == np.bool_ and self._write_masked(index, value):
             return
         where = parse(index, self.aval.shape)
-        if type(value) is Tracer and value.base is self and value.window is where and value.seen == self.version:
+        if type(value) is Tracer and value.base is self and value.window == where and value.seen == self.version:
             return  # x[i] += v: Python stores the view, which has been written through, into its own place
-        shape = where.shape if isinstance(where, Window) else where.read(self).shape
+        shape = where.read(self).shape if isinstance(where, Pick) else where.shape
         self.assign(where.write(self, fitted(value, shape, self)))
 
     def _write_masked(self, mask: Tracer, value: Any) -> bool:
@@ -307,6 +314,7 @@ def fresh(array: Any) -> Tracer:
     """Wrap a concrete array that traced code has just made, so that traced values can be written into it."""
     self = Tracer(None, -1, aval(array.shape, array.dtype))  # type: ignore[arg-type]
     self.array = array
+    self.home = current()
     self.shared = False
     self.is_array = True
     return self
@@ -373,6 +381,7 @@ def as_view(out: Any, base: Tracer, view: Any) -> Any:
 
 def lift_fresh(self: Tracer, value: Any) -> None:
     """Turn a fresh array into a traced one, because a traced value is about to be written into it."""
+    check_write(self)
     builder = builder_of(value)
     root: Any = self
     while root.base is not None:

@@ -17,7 +17,7 @@ from ..ops import compare as cmp
 from ..ops import elementary as el
 from . import libraries, promote
 from .dispatch import ACCUMULATIONS, FUNCTIONS, REDUCTIONS, UFUNCS, F
-from .indexing import Window, parse
+from .indexing import Pick, parse
 from .tracer import Tracer, fitted, is_traced, lift_fresh, plain, wrap_result
 
 
@@ -422,7 +422,7 @@ def _add_at(target: Tracer, index: Any, value: Any) -> None:
     where = parse(index, target.aval.shape)
     part = where.read(target)
     value = fitted(value, part.shape, target)
-    target.assign(where.write(target, part + value) if isinstance(where, Window) else where.add(target, value))
+    target.assign(where.add(target, value) if isinstance(where, Pick) else where.write(target, part + value))
 
 
 def _masked(result: Any, where: Any, out: Any) -> Any:

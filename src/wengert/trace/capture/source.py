@@ -1,0 +1,115 @@
+"""The rewritten code of a function, from its source; None where there is no source or nothing to rewrite."""
+
+from __future__ import annotations
+
+import __future__ as futures
+
+import ast
+import inspect
+import textwrap
+from types import CodeType, FunctionType
+from typing import Any, Final
+
+from .rewrite import Rewriter, is_generator
+
+_REWRITTEN: Final[dict[int, tuple[CodeType, CodeType | None]]] = {}
+_FUTURE_FLAGS: Final = sum({getattr(futures, name).compiler_flag for name in futures.all_feature_names})
+_REFUSED: Final = frozenset(("super", "locals", "exec", "eval", "vars"))
+
+
+def rewritten(function: FunctionType) -> CodeType | None:
+    """Return the code to run in place of a function's own, with the same free variables."""
+    code = function.__code__
+    known = _REWRITTEN.get(id(code))
+    if known is None:
+        if len(_REWRITTEN) > 10_000:
+            _REWRITTEN.clear()
+        known = _REWRITTEN[id(code)] = (code, _rewrite(function))
+    return known[1]
+
+
+def _rewrite(function: FunctionType) -> CodeType | None:
+    code = function.__code__
+    if code.co_name == "<lambda>":
+        return None
+    try:
+        lines, first = inspect.getsourcelines(code)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, TypeError, SyntaxError, IndentationError):
+        return None
+    node = tree.body[0]
+    if not isinstance(node, ast.FunctionDef) or node.name != code.co_name or is_generator(node):
+        return None
+    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    if names & _REFUSED:
+        return None
+    node.decorator_list = []
+    _without_annotations(node)
+    ast.increment_lineno(node, first - 1)
+    flags = code.co_flags & _FUTURE_FLAGS
+    plain = _compiled(node, code, flags)
+    if plain is None or not _same(plain, code):
+        return None
+    try:
+        Rewriter(code.co_filename, code.co_qualname).function(node)
+        return _named(_compiled(node, code, flags), code.co_qualname)
+    except (SyntaxError, RecursionError):
+        return None
+
+
+def _without_annotations(node: ast.FunctionDef) -> None:
+    """Drop what belongs to the definition and not to the code."""
+    node.returns = None
+    a = node.args
+    for arg in (*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg))):
+        arg.annotation = None
+    a.defaults = [ast.copy_location(ast.Constant(None), d) for d in a.defaults]
+    a.kw_defaults = [d and ast.copy_location(ast.Constant(None), d) for d in a.kw_defaults]
+
+
+def _compiled(node: ast.FunctionDef, code: CodeType, flags: int) -> CodeType | None:
+    """Compile a function inside of one that has its free variables, and inside of its class."""
+    definition: Any = node
+    owner = code.co_qualname.rpartition(".")[0].rpartition(".")[2]
+    if owner and owner != "<locals>":
+        definition = ast.ClassDef(owner, [], [], [definition], [])
+    arguments = ast.arguments([], [ast.arg(name) for name in code.co_freevars], None, [], [], None, [])
+    factory = ast.FunctionDef("_wg_factory", arguments, [definition], [], None)
+    module = ast.Module([ast.copy_location(factory, node)], [])
+    ast.fix_missing_locations(module)
+    made = compile(module, code.co_filename, "exec", flags, dont_inherit=True)
+    return _find(made, node.name)
+
+
+def _find(code: CodeType, name: str) -> CodeType | None:
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            found = const if const.co_name == name else _find(const, name)
+            if found is not None:
+                return found
+    return None
+
+
+def _same(found: CodeType, code: CodeType) -> bool:
+    """Say whether the source that was found is what the function was made from: files change."""
+    if found.co_varnames[: found.co_argcount] != code.co_varnames[: code.co_argcount]:
+        return False
+    if set(found.co_freevars) != set(code.co_freevars) or not set(found.co_names) <= set(code.co_names):
+        return False
+    have = {(type(c), c) for c in code.co_consts if not isinstance(c, CodeType)}
+    return all((type(c), c) in have for c in found.co_consts if not isinstance(c, CodeType))
+
+
+def _named(code: CodeType | None, qualname: str) -> CodeType | None:
+    """Let a block's function go by the name of the function that it belongs to."""
+    if code is None:
+        return None
+    consts: list[Any] = []
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            own = const.co_name.startswith("_wg_")
+            const = _named(const, qualname if own else f"{qualname}.<locals>.{const.co_name}")
+            if own:
+                const = const.replace(co_name=qualname.rpartition(".")[2])  # type: ignore[union-attr]
+        consts.append(const)
+    return code.replace(co_consts=tuple(consts), co_qualname=qualname)
