@@ -1,7 +1,7 @@
 """Basic indices that are computed: ``A[i, j]``, ``A[i - 1, 1:-1]``, ``A[i]`` where i is a traced whole number.
 
-As in NumPy they are views.  They are taken apart into steps: first the axes that have a number for an index (one gather),
-then a window on what is left.
+As in NumPy they are views.  They are taken apart into steps: first the axes that have a number for an index (one
+gather), then a window on what is left.
 """
 
 from __future__ import annotations

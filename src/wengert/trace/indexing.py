@@ -154,7 +154,10 @@ def _computed(items: tuple[Any, ...], shape: Axes) -> Computed | None:
     for item in items:
         if not (is_number(item) or item is None or item is Ellipsis or type(item) is slice or _is_int(item)):
             return None
-    axes, numbers, rest, left = [], [], [], []
+    axes: list[int] = []
+    numbers: list[Any] = []
+    rest: list[Any] = []
+    left: list[int] = []
     axis = 0
     for item in _expand(items, shape):
         if item is None:

@@ -150,7 +150,7 @@ class Tracer(Sym):
         note(self.builder, _getframe(1))
         where = parse(index, self.aval.shape)
         out = where.read(self)
-        if type(where) is not Pick and (where.shape or index is Ellipsis):
+        if not isinstance(where, Pick) and (where.shape or index is Ellipsis):
             return as_view(out, self, where)
         return out
 
@@ -170,7 +170,7 @@ class Tracer(Sym):
         where = parse(index, self.aval.shape)
         if type(value) is Tracer and value.base is self and value.window == where and value.seen == self.version:
             return  # x[i] += v: Python stores the view, which has been written through, into its own place
-        shape = where.read(self).shape if isinstance(where, Pick) else where.shape
+        shape: tuple[int, ...] = where.read(self).shape if isinstance(where, Pick) else where.shape
         self.assign(where.write(self, fitted(value, shape, self)))
 
     def _write_masked(self, mask: Tracer, value: Any) -> bool:

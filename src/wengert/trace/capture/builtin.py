@@ -104,7 +104,7 @@ class _Named:
     """The functions that have a version, asked for by identity."""
 
     def __contains__(self, function: object) -> bool:
-        return isinstance(function, type(len)) or isinstance(function, type)
+        return isinstance(function, (type(len), type))
 
 
 _NAMED: Final = _Named()
@@ -113,8 +113,8 @@ _NAMED: Final = _Named()
 # -- math -------------------------------------------------------------------------------------------------------------
 
 _SAME: Final = (
-    "sin cos tan sinh cosh tanh exp expm1 log2 log10 log1p sqrt cbrt exp2 fabs copysign hypot degrees radians isnan isinf "
-    "isfinite fmod ldexp".split()
+    "sin cos tan sinh cosh tanh exp expm1 log2 log10 log1p sqrt cbrt exp2 fabs copysign hypot degrees radians isnan "
+    "isinf isfinite fmod ldexp".split()
 )
 _RENAMED: Final = {
     "asin": np.arcsin,

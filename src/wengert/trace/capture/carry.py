@@ -1,8 +1,8 @@
 """The carry of a loop: which variables and arrays an iteration hands to the next.
 
-The body is recorded with a guess of the carry: variables that the source shows to be needed, and arrays that it shows to
-be written into.  Recording shows what was missed (an array that a helper function writes into, a variable that has no
-value before the loop, a dtype that changes), and is repeated until nothing new is found.
+The body is recorded with a guess of the carry: variables that the source shows to be needed, and arrays that it shows
+to be written into.  Recording shows what was missed (an array that a helper function writes into, a variable that has
+no value before the loop, a dtype that changes), and is repeated until nothing new is found.
 
 A slot of the carry belongs to an array *object*, not to a name, so that names of one array share a slot, and what NumPy
 would do in place is seen through all of them.
@@ -24,8 +24,8 @@ from ..context import current
 from ..outside import OuterWriteError, is_outside, root_of
 from ..record import value_aval
 from ..tracer import Tracer, is_traced
-from .iterables import Steps
 from .emission import emit
+from .iterables import Steps
 from .notes import NotCapturedError
 from .parts import common
 from .places import UNSET, cells_of, changed, content, fill, is_mutable, is_value, restored, snapshot, standing_for
@@ -153,7 +153,14 @@ class Recorder:
         leaves, variable.tree = flatten(variable.start)
         variable.fixed = not all(map(is_value, leaves)) and not isinstance(variable.start, (tuple, list, dict))
         if not variable.fixed:
-            variable.slots = [self._slot(leaf, variable.name) if is_value(leaf) else leaf for leaf in leaves]
+            name = variable.name
+            variable.slots = [self._slot(leaf, name) if self._moves(name, leaf) else leaf for leaf in leaves]
+
+    def _moves(self, name: str, leaf: Any) -> bool:
+        """Say whether a variable's value may be another one later; a view that is written into stays where it is."""
+        if isinstance(leaf, Tracer) and leaf.base is not None and name in self.site.stored:
+            return not is_mutable(leaf)
+        return is_value(leaf)
 
     def _slot(self, leaf: Any, name: str) -> Slot:
         if is_mutable(leaf):
@@ -358,7 +365,8 @@ class Recorder:
 
     def _poison(self) -> bool:
         """See to it that arrays which variables take turns in holding are not used under other names."""
-        found = [s for s in self.slots if s.written and not s.target and isinstance(s.start, Tracer) and is_mutable(s.start)]
+        turning = [s for s in self.slots if s.written and not s.target]
+        found = [s for s in turning if isinstance(s.start, Tracer) and is_mutable(s.start)]
         if all(any(s is p for p in self.poisoned) for s in found):
             return False
         self.poisoned = found

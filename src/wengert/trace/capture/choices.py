@@ -122,7 +122,7 @@ def _captured(test: Any, blocks: Sequence[Block], names: frozenset[str], site: S
         signal = _Choice(test, blocks, cells, sorted(names & cells.keys()), site.stored).emit()
     except OuterWriteError:
         raise
-    except Exception as error:  # whatever it is, Python itself meets it again if it is the user's
+    except Exception as error:
         reason = reason_of(error)
         note_unrolled(site, reason)
         if current().context.part is not None:  # type: ignore[union-attr]
@@ -149,10 +149,10 @@ class _Choice:
 
     def emit(self) -> Any:
         """Record the choice; give variables and arrays their new values; return the signal."""
-        while True:
+        branches: list[_Branch] = []
+        while not branches:
             try:
                 branches = [_Branch(self, block) for block in self.blocks]
-                break
             except OuterWriteError as error:
                 self._add(error)
         merged = [self._merged(name, [b.ends[name] for b in branches]) for name in self.names]
@@ -211,7 +211,7 @@ class _Choice:
         if a.content is b.content:
             return _Merged(name, None, [a.content])
         if a.tree != b.tree:
-            raise NotCapturedError(f"{name} is {_shown(a.content)} after one branch and {_shown(b.content)} after the other")
+            raise NotCapturedError(_differ(name, a.content, b.content))
         return _Merged(name, a.tree, [self._row(name, list(pair)) for pair in zip(a.leaves, b.leaves, strict=True)])
 
     def _row(self, name: str, pair: list[Any]) -> Any:
@@ -223,9 +223,7 @@ class _Choice:
         elif not (is_value(x.object) and is_value(y.object)):
             if type(x.object) is type(y.object) and x.object == y.object:
                 return x.object
-            raise NotCapturedError(
-                f"{name} is {_shown(x.object)} after one branch and {_shown(y.object)} after the other"
-            )
+            raise NotCapturedError(_differ(name, x.object, y.object))
         elif not isinstance(x.object, (Sym, np.ndarray)) and type(x.object) is type(y.object) and x.object == y.object:
             return x.object
         mutable = any(is_mutable(leaf.object) for leaf in known)
@@ -332,6 +330,10 @@ def _chosen(test: Any, then: Block, other: Block) -> Any:
         return None
     made.append(box.cell_contents)
     return made
+
+
+def _differ(name: str, a: Any, b: Any) -> str:
+    return f"{name} is {_shown(a)} after one branch and {_shown(b)} after the other"
 
 
 def _shown(value: Any) -> str:

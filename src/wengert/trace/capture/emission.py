@@ -30,7 +30,7 @@ def emit(recorder: Any, part: Part, check: Part | None) -> Any:
     kinds = kinds_of(recorder.signal) - {CONTINUE, NEXT}
     if kinds and not isinstance(recorder.signal, Signal):
         raise NotCapturedError("its first iteration is the last")
-    if recorder.test is not None and not kinds and check is not None and check.graph.outputs[0] in _captured_inputs(check):
+    if check is not None and not kinds and check.graph.outputs[0] in _captured_inputs(check):
         raise NotCapturedError("its condition does not depend on what it computes")
     for slot in slots:
         slot.unchanged = _is_input(slot, part)
@@ -81,7 +81,13 @@ class _Loop:
     """The sub-graphs of a loop: (counter, kept, captured, carried, signal)."""
 
     def __init__(
-        self, slots: list[Any], kept: list[Any], carried: list[Any], part: Part, check: Part | None, kinds: frozenset[int]
+        self,
+        slots: list[Any],
+        kept: list[Any],
+        carried: list[Any],
+        part: Part,
+        check: Part | None,
+        kinds: frozenset[int],
     ) -> None:
         self.slots, self.kept, self.carried = slots, kept, carried
         self.part, self.check, self.kinds = part, check, kinds
@@ -140,7 +146,8 @@ def _assign(recorder: Any, values: dict[int, Any], length: int | None) -> None:
     """Give variables and arrays the values that the loop leaves."""
     slots = recorder.slots
     finals: dict[int, Any] = {}
-    links = {id(s): next((t for t in slots if t.object is s.end_object), None) for s in slots if s.end_object is not None}
+    ended = [s for s in slots if s.end_object is not None]
+    links = {id(s): next((t for t in slots if t.object is s.end_object), None) for s in ended}
     for slot in slots:
         if slot.unchanged:
             finals[id(slot)] = slot.start
@@ -169,7 +176,7 @@ def _assign(recorder: Any, values: dict[int, Any], length: int | None) -> None:
             if v.start is UNSET:
                 fill(v.cell, v.end)
             continue
-        leaves = [finals[id(s)] if id(s) in finals else s for s in v.slots]
+        leaves = [finals.get(id(s), s) for s in v.slots]
         new = unflatten(v.tree, leaves)
         if isinstance(v.start, (list, dict)) and type(v.start) is type(new):
             _into(v.start, new)
@@ -203,7 +210,7 @@ def _origin(slot: Any, links: dict[int, Any], length: int | None) -> tuple[Any, 
         return slot, written
     if length is None:
         if written and any(isinstance(s.start, Tracer) for s in chain):
-            raise NotCapturedError("variables take turns in holding arrays that are written into, nobody knows how often")
+            raise NotCapturedError("variables take turns in holding arrays, and how often is not known")
         return None, False
     return chain[length % len(chain)], written
 

@@ -63,7 +63,8 @@ def augment(x: Any, index: Any, operation: str, value: Any) -> None:
     part = getitem(x, index)
     if type(x) is Tracer or isinstance(part, Tracer):
         _attribute(x if isinstance(x, Tracer) else part)
-    x[index] = _INPLACE[operation](part, value)
+    inplace: Any = _INPLACE[operation]
+    x[index] = inplace(part, value)
 
 
 def slice_(*bounds: Any) -> slice:

@@ -1,7 +1,7 @@
 """Which names are still needed: found backwards through a function's statements.
 
-A name that a loop's body assigns is part of the loop's carry only if a later iteration or the code behind the loop reads
-it.  The result is written onto the nodes of the syntax tree, as :class:`Live`.
+A name that a loop's body assigns is part of the loop's carry only if a later iteration or the code behind the loop
+reads it.  The result is written onto the nodes of the syntax tree, as :class:`Live`.
 """
 
 from __future__ import annotations

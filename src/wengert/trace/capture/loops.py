@@ -13,8 +13,8 @@ from .carry import Unstable, record_loop
 from .iterables import Lazy, Steps, TracedRange, steps
 from .notes import NotCapturedError, note_unrolled, reason_of
 from .places import cells_of, content, holds_traced
-from .signals import Signal, settled
-from .site import BREAK, CONTINUE, NEXT, RETURN, SITES, Site
+from .signals import settled
+from .site import BREAK, NEXT, RETURN, SITES, Site
 
 SHORT: Final = 4
 """Loops of so few iterations are unrolled."""
@@ -62,7 +62,7 @@ def _too_short(source: Any, body: Block, site: Site) -> str:
     if is_traced(source) or isinstance(source, TracedRange):
         return ""
     found = list(source.args) if isinstance(source, Lazy) else [source]
-    return "" if holds_traced([*found, *map(content, body.__closure__ or ())]) else _NOTHING  # type: ignore[attr-defined]
+    return "" if holds_traced([*found, *map(content, cells_of([body]).values())]) else _NOTHING
 
 
 def _captured_for(source: Any, body: Block, site: Site) -> tuple[Any] | None:
@@ -73,9 +73,11 @@ def _captured_for(source: Any, body: Block, site: Site) -> tuple[Any] | None:
         return None
     if found is None:
         kind = source.function.__name__ if isinstance(source, Lazy) else type(source).__name__
-        return _refuse(site, NotCapturedError(f"a {kind} is iterated over"))
+        _refuse(site, NotCapturedError(f"a {kind} is iterated over"))
+        return None
     if isinstance(found.count, int) and found.count <= SHORT and not site.jumps:
-        return None if found.count > 1 or True else None
+        _REASONS[site] = f"it has {found.count} iterations"
+        return None
     peeled = 0
     made: list[Any] = []  # arrays that are known to belong to the loop alone
     while True:
@@ -92,7 +94,7 @@ def _captured_for(source: Any, body: Block, site: Site) -> tuple[Any] | None:
                 return (RETURN if signal == RETURN else None,)
         except OuterWriteError:
             raise
-        except Exception as error:  # whatever it is, Python itself meets it again if it is the user's
+        except Exception as error:  # noqa: BLE001  (whatever it is, Python itself meets it again if it is the user's)
             return _rest(source, found, body, site, peeled, error)
 
 
@@ -142,7 +144,7 @@ def while_(test: Block, body: Block, number: int) -> Any:
                 return record_loop(site, body, test, None, [])
             except OuterWriteError:
                 raise
-            except Exception as error:  # as above
+            except Exception as error:  # noqa: BLE001  (as above)
                 reason = reason_of(error)
         if traced and not bool(value):
             signal = NEXT
@@ -160,6 +162,3 @@ def _worth(value: Any, test: Block, body: Block, site: Site) -> bool:
     """Say whether a loop whose condition is known now may be one whose condition is not known later."""
     cells = cells_of([test, body])
     return holds_traced(map(content, cells.values()))
-
-
-__all__ = ["CONTINUE", "Signal"]

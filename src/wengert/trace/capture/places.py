@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import CellType, FunctionType
 from typing import Any, Final
 
@@ -30,10 +30,8 @@ def fill(cell: CellType, value: Any) -> None:
     if value is not UNSET:
         cell.cell_contents = value
     else:
-        try:
+        with suppress(ValueError):
             del cell.cell_contents
-        except ValueError:
-            pass
 
 
 def cells_of(functions: Iterable[Any]) -> dict[str, CellType]:
@@ -138,17 +136,19 @@ def holds_traced(values: Iterable[Any], depth: int = 3) -> bool:
             root = root_of(value)
             if root.builder is not None:
                 return True
-        elif depth > 0:
-            if isinstance(value, (list, tuple, set)):
-                if holds_traced(value, depth - 1):
-                    return True
-            elif isinstance(value, dict):
-                if holds_traced(value.values(), depth - 1):
-                    return True
-            elif isinstance(value, FunctionType):
-                if holds_traced(map(content, value.__closure__ or ()), depth - 1):
-                    return True
-            elif hasattr(value, "__dict__") and not isinstance(value, type) and type(value).__module__ != "builtins":
-                if holds_traced(list(vars(value).values()), depth - 1):
-                    return True
+        elif depth > 0 and holds_traced(_held(value), depth - 1):
+            return True
     return False
+
+
+def _held(value: Any) -> list[Any]:
+    """Return what something holds that traced values may be among."""
+    if isinstance(value, (list, tuple, set)):
+        return list(value)
+    if isinstance(value, dict):
+        return list(value.values())
+    if isinstance(value, FunctionType):
+        return [content(cell) for cell in value.__closure__ or ()]
+    if hasattr(value, "__dict__") and not isinstance(value, type) and type(value).__module__ != "builtins":
+        return list(vars(value).values())
+    return []

@@ -106,9 +106,8 @@ class Rewriter:
         head += [ast.Global(shared)] if shared else []
         self.count += 1
         arguments = ast.arguments([], [ast.arg(a) for a in args], None, [], [], None, [])
-        body = [*head, *statements] or [ast.Pass()]
-        definition = ast.FunctionDef(f"_wg_{kind}{self.count}", arguments, body if len(body) > len(head) else
-                                     [*body, ast.Pass()], [], None)
+        body = [*head, *(statements or [ast.Pass()])]
+        definition = ast.FunctionDef(f"_wg_{kind}{self.count}", arguments, body, [], None)
         return ast.copy_location(definition, like)
 
     # -- statements ---------------------------------------------------------------------------------------------------
@@ -189,7 +188,8 @@ class Rewriter:
     def choice(self, s: ast.If, rest: Sequence[ast.stmt] | None, where: Where) -> list[ast.stmt]:
         """Rewrite an if statement; with the statements behind it where a jump may skip them."""
         always = (always_jumps(s.body), always_jumps(s.orelse))
-        site = self.site(s, [s, *(rest or ())], "if", obstacle(s.body + s.orelse, choice=True), always=always, jumps=rest is not None)
+        why = obstacle(s.body + s.orelse, choice=True)
+        site = self.site(s, [s, *(rest or ())], "if", why, always=always, jumps=rest is not None)
         then = self.function_of(self.block(s.body, INNER), s, "then")
         other = self.function_of(self.block(s.orelse, INNER), s, "else")
         functions = [then, other]

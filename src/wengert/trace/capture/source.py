@@ -1,7 +1,6 @@
 """The rewritten code of a function, from its source; None where there is no source or nothing to rewrite."""
 
 from __future__ import annotations
-
 import __future__ as futures
 
 import ast
