@@ -21,7 +21,7 @@ from benchmarks.gradbench.function import Function, array, as_list
 
 def determinant(entries, size):
     a = entries.reshape(size, size)
-    minors = a[size - 1, columns_left(size)[-1]]
+    minors = a[size - 1, columns_left(size)[-1][:, 0]]
     for row in reversed(range(size - 1)):
         columns = columns_left(size)[row]
         signs = np.where(np.arange(size - row) % 2, -1.0, 1.0)

@@ -18,10 +18,9 @@ def potential(x, w):
     return 1.0 / first + 1.0 / second
 
 
-def miss(w, mode):
+def miss(w, mode, dt=0.1):
     """The squared distance from the origin at which the particle crosses the x axis, by steps of Euler's method."""
     force = gradient(potential, mode)
-    dt = 0.1
     x, v = np.array([0.0, 8.0]), np.array([0.75, 0.0])
     ahead = x + dt * v
     while ahead[1] > 0.0:
