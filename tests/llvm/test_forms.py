@@ -109,3 +109,26 @@ def test_derivatives_of_a_program_of_forms() -> None:
     a, b = RNG.normal(size=(3, 3)), RNG.normal(size=(3, 2))
     for found, expected in zip(wg.jit(wg.grad(f, (0, 1)))(a, b), wg.grad(f, (0, 1))(a, b), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["floor_divide", "remainder", "fmod", "left_shift", "right_shift"])
+@pytest.mark.parametrize("dtype", ["int8", "int64", "uint8", "uint32", "float32", "float64"])
+def test_divisions_and_shifts_at_their_edges(name: str, dtype: str) -> None:
+    kind = np.dtype(dtype)
+    if kind.kind == "f":
+        if "shift" in name:
+            pytest.skip("shifts are for integers")
+        edges = [0.0, -0.0, 1.0, -1.0, 0.7, -2.5, 7.0, np.inf, -np.inf, np.nan, 1e30]
+    else:
+        low, high = np.iinfo(kind).min, np.iinfo(kind).max
+        edges = sorted({low, low + 1, 0, 1, 2, 3, 7, high - 1, high, *([-1, -2, -7] if kind.kind == "i" else [])})
+    x, y = (a.ravel() for a in np.meshgrid(np.array(edges, kind), np.array(edges, kind)))
+    graph = one_equation(PRIMITIVES[name], Sample((x, y)))
+    program = NativeProgram(graph)
+    assert not any(isinstance(step, Python) for step in program.steps)
+    with np.errstate(all="ignore"):
+        (expected,) = Program(graph)([x, y])
+    (found,) = program([x, y])
+    np.testing.assert_array_equal(found, expected)
+    if kind.kind == "f":
+        np.testing.assert_array_equal(np.signbit(found)[found == 0], np.signbit(expected)[expected == 0])

@@ -85,8 +85,12 @@ bitwise_not: Primitive = _flat(
     lower="bitwise_not",
 )
 _shifts = lambda: [Sample((np.array([1, 5, -9]), np.array([2, 0, 1])), smooth=False)]  # noqa: E731
-left_shift: Primitive = _flat("left_shift", "x shifted to the left by y bits", np.left_shift, _shifts)
-right_shift: Primitive = _flat("right_shift", "x shifted to the right by y bits", np.right_shift, _shifts)
+left_shift: Primitive = _flat(
+    "left_shift", "x shifted to the left by y bits", np.left_shift, _shifts, lower="left_shift"
+)
+right_shift: Primitive = _flat(
+    "right_shift", "x shifted to the right by y bits", np.right_shift, _shifts, lower="right_shift"
+)
 
 
 def sign_of(x: Any) -> Any:
@@ -191,13 +195,16 @@ minimum: Primitive = elementwise(
 # -- division with remainder ------------------------------------------------------------------------------------------
 
 _divisors = pairs((-4, 0.6), (4, 3), [(0.0, 1.0), (5.0, 0.0), (inf, 2.0), (3.0, inf), (nan, 1.0), (-7.0, 2.0)])
-floor_divide: Primitive = _flat("floor_divide", "x // y", np.floor_divide, _rough(_divisors, _ints))
+floor_divide: Primitive = _flat(
+    "floor_divide", "x // y", np.floor_divide, _rough(_divisors, _ints), lower="floor_divide"
+)
 remainder: Primitive = elementwise(
     "remainder",
     "x - y floor(x / y), with the sign of y",
     np.remainder,
     (lambda x, y, out: full_like(x, 1), lambda x, y, out: neg(floor_divide(x, y))),
     lambda: [*_divisors(), _ints],
+    lower="remainder",
 )
 fmod: Primitive = elementwise(
     "fmod",
@@ -205,6 +212,7 @@ fmod: Primitive = elementwise(
     np.fmod,
     (lambda x, y, out: full_like(x, 1), lambda x, y, out: neg(trunc(x / y))),
     lambda: [*_divisors(), _ints],
+    lower="fmod",
 )
 copysign: Primitive = elementwise(
     "copysign",

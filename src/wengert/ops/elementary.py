@@ -114,6 +114,7 @@ logaddexp2: Primitive = elementwise(
     (lambda x, y, out: share(x * _LN2, y * _LN2), lambda x, y, out: share(y * _LN2, x * _LN2)),
     pairs((-2, -2), (2, 2), [(800.0, 0.0), (-inf, 1.0), (-inf, -inf)]),
     commutes=True,
+    lower="logaddexp2",
 )
 
 

@@ -30,9 +30,14 @@ logit: Primitive = special(
     "the inverse of the logistic function, log(x / (1 - x))",
     (lambda x, out: reciprocal(mul(x, 1 - x)),),
     grid(0.1, 0.9, edges=EDGES),
+    lower="logit",
 )
 log_expit: Primitive = special(
-    "log_expit", "the logarithm of the logistic function", (lambda x, out: expit(neg(x)),), grid(-4, 4, edges=EDGES)
+    "log_expit",
+    "the logarithm of the logistic function",
+    (lambda x, out: expit(neg(x)),),
+    grid(-4, 4, edges=EDGES),
+    lower="log_expit",
 )
 
 # -- products with a logarithm ----------------------------------------------------------------------------------------
@@ -52,12 +57,14 @@ xlogy: Primitive = special(
     "x log(y), and 0 where x is 0",
     (lambda x, y, out: _unless(_nowhere(x, y, 0), log(y)), lambda x, y, out: scale(x, reciprocal(y))),
     pairs((0.2, 0.2), (3, 3), [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (0.0, -1.0), (0.0, nan), (nan, 0.0)]),
+    lower="xlogy",
 )
 xlog1py: Primitive = special(
     "xlog1py",
     "x log(1 + y), and 0 where x is 0",
     (lambda x, y, out: _unless(_nowhere(x, y, -1), log1p(y)), lambda x, y, out: scale(x, reciprocal(y + 1))),
     pairs((0.2, -0.5), (3, 3), [(0.0, -1.0), (0.0, 1.0), (1.0, -1.0), (0.0, -2.0), (0.0, nan)]),
+    lower="xlog1py",
 )
 
 # -- entropies --------------------------------------------------------------------------------------------------------

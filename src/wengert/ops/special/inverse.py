@@ -46,7 +46,9 @@ wrightomega: Primitive = special(
 
 # -- powers -----------------------------------------------------------------------------------------------------------
 
-exp10: Primitive = special("exp10", "10 ** x", (lambda x, out: out * math.log(10),), grid(-2, 2, edges=EDGES))
+exp10: Primitive = special(
+    "exp10", "10 ** x", (lambda x, out: out * math.log(10),), grid(-2, 2, edges=EDGES), lower="exp10"
+)
 
 # -- degrees ----------------------------------------------------------------------------------------------------------
 

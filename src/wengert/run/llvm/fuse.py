@@ -17,12 +17,11 @@ import numpy as np
 
 from ...core.graph import Equation, Graph
 from . import views
-from .forms import CONSTANT, forms_of
+from .by_hand import by_hand
 from .layout import IDENTITY, worst
 from .loops import (
     ACCUMULATE,
     Buffer,
-    Call,
     Const,
     Fill,
     Load,
@@ -49,9 +48,6 @@ SHORT: Final = 8
 """Terms up to which the entries of a matrix product are computed in a loop, fused with what follows; BLAS, made for
 long sums, is slower at them, and its result would have to go through memory.
 """
-
-MAX_LITERAL: Final = 1 << 17
-"""Entries up to which what depends on shapes only is kept with the program."""
 
 Step = Loop | Fill | Product | Python
 
@@ -147,7 +143,7 @@ class Fused(Padding):
             self._gather_write(k, equation, "add" if name == "gather_add" else "set", **params)
         elif name == "dot" and avals[out].dtype.kind == "f":
             self._dot(equation, **params)
-        elif not self._form(k, equation, params):
+        elif not by_hand(self, k, equation, params):
             self._python(k, equation)
 
     def _literal(self, out: int, array: Any) -> None:
@@ -412,50 +408,6 @@ class Fused(Padding):
         self._copy(turned, fresh)
         return View(fresh.buffer, 0, c_strides(shape), shape)
 
-    # -- native forms -------------------------------------------------------------------------------------------------
-
-    def _form(self, k: int, equation: Equation, params: dict[str, Any]) -> bool:
-        """Compute an equation by code written by hand, if there is such code for it."""
-        name, avals = equation.primitive.name, self.graph.avals
-        if name in CONSTANT:
-            array = np.ascontiguousarray(
-                equation.primitive.evaluate(np.broadcast_to(np.zeros(()), avals[equation.inputs[0]].shape), **params)
-            )
-            self._literal(equation.outputs[0], array)
-            return True
-        form = forms_of(name, [avals[i] for i in equation.inputs], [avals[i] for i in equation.outputs], params)
-        if form is None:
-            return False
-        views_of = [self._contiguous(i) for i in equation.inputs]
-        outs = [Buffer(avals[i].size, avals[i].dtype) for i in equation.outputs]
-        scratch = [Buffer(size, dtype) for size, dtype in form.scratch]
-        if form.fails:
-            scratch.append(self._status_word())
-        step = Call(
-            partial(equation.primitive.evaluate, **params),
-            views_of,
-            outs,
-            [avals[i].shape for i in equation.outputs],
-            equation.primitive.multiple,
-            k,
-            form.key,
-            form.count,
-            scratch,
-            form.numbers,
-        )
-        self._append(step, [view.buffer for view in views_of], outs)
-        for i, buffer in zip(equation.outputs, outs, strict=True):
-            self._views[i] = whole(buffer, avals[i].shape)
-        return True
-
-    def _contiguous(self, i: int) -> View:
-        view = self._view(i)
-        if is_whole(view):
-            return view
-        fresh = whole(Buffer(math.prod(view.shape), view.dtype), view.shape)
-        self._copy(view, fresh)
-        return fresh
-
     # -- interpreted steps --------------------------------------------------------------------------------------------
 
     def _python(self, k: int, equation: Equation) -> None:
@@ -532,8 +484,8 @@ class Fused(Padding):
         loop.stores.append(Store(len(loop.accesses) - 1, item, how, at))
         self._written[target.buffer] = max(step, self._written.get(target.buffer, -1))
 
-    def _copy(self, source: View, target: View) -> None:
-        """Append a loop that copies one view to another."""
+    def _copy(self, source: View, target: View, how: str = "set") -> None:
+        """Append a loop that copies one view to another, or adds it."""
         loop = Loop(source.shape)
         self.steps.append(loop)
         self._items.append({})
@@ -541,7 +493,7 @@ class Fused(Padding):
         loop.accesses.append(source)
         loop.body.append(Load(0))
         self._read[source.buffer] = max(step, self._read.get(source.buffer, -1))
-        self._store(step, target, 0)
+        self._store(step, target, 0, how)
 
     def _append(self, step: Any, reads: list[Buffer], writes: list[Buffer]) -> None:
         self.steps.append(step)

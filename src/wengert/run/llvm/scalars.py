@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from llvmlite import ir
 
+from . import composed
 from .mathlib import declare, declare_called
 from .mathlib.emit import Value, copysign, fabs
 from .mathlib.emit import sqrt as sqrt_of
@@ -329,4 +330,5 @@ _TABLE: Final[dict[str | None, Callable[..., Any]]] = {
     "bitwise_xor": _bits("xor"),
     "bitwise_not": _bits("not_"),
     **{name: _mathlib(name) for name in MATHLIB},
+    **composed.TABLE,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 from .loops import Shape, View, c_strides, is_whole
@@ -72,6 +74,23 @@ def reshape(x: View, shape: Shape) -> View | None:
         strides += reversed(found)
         k += 1
     return View(x.buffer, x.offset, tuple(strides), shape)
+
+
+def window_parts(
+    x: View, windows: View, axes: Shape, window: Shape, stride: Shape, dilation: Shape
+) -> Iterator[tuple[View, View]]:
+    """Yield, for each position in a sliding window, that part of ``windows`` and the part of x that stands there."""
+    if 0 in windows.shape:
+        return
+    space = windows.shape[len(window) :]
+    for at in itertools.product(*map(range, window)):
+        start = sum(i * s for i, s in zip(at, windows.strides, strict=False))
+        position = View(windows.buffer, windows.offset + start, windows.strides[len(window) :], space)
+        starts, steps = [0] * len(space), [1] * len(space)
+        for a, i, step, apart in zip(axes, at, stride, dilation, strict=True):
+            starts[a], steps[a] = i * apart, step
+        stops = tuple(a + (n - 1) * s + 1 for a, n, s in zip(starts, space, steps, strict=True))
+        yield position, slice_(x, tuple(starts), stops, tuple(steps))
 
 
 TABLE: dict[str, Any] = {
