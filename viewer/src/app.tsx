@@ -15,6 +15,7 @@ import { StepPanel } from './panels/step';
 import { TablePanel } from './panels/table';
 import { TrainingPanel } from './panels/training';
 import { ToursPanel } from './panels/tours';
+import { Inside } from './inside';
 import { SourceView } from './source';
 import { announcement, current, doc, model, panel, playing, recordOf, theme } from './state';
 import { brief } from './text/numbers';
@@ -58,6 +59,7 @@ export function App() {
         <section class="middle" aria-label="Graph">
           <Graph />
           <TourCard />
+          <Inside />
           <Legend />
         </section>
         <section class="side" aria-label="Details">

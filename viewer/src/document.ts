@@ -223,6 +223,15 @@ export interface Compiled {
   simplified: number;
 }
 
+export interface Inside {
+  title: string;
+  unit: string;
+  count: number;
+  shown: number[];
+  document: Doc;
+  sweeps: Sweeps[];
+}
+
 export interface Doc {
   schema: string;
   version: number;
@@ -235,12 +244,14 @@ export interface Doc {
   sweeps: Sweeps;
   reports: {
     roads?: Roads;
-    shapes: { derivatives: ShapeEntry[] };
+    shapes?: { derivatives: ShapeEntry[] };
     graph?: { undirected_cycles: number; depth: number };
     duality?: { pairs: Pair[]; kinds: { forward: string; backward: string; count: number }[] };
-    costs: Costs;
+    costs?: Costs;
     network?: { layers: Layer[]; parameter_count: number };
   };
+  /** By place in the schedule: what goes on inside of an equation that holds a graph. */
+  inside: Record<string, Inside>;
   jacobian: Jacobian | null;
   training: Training | null;
   program: Program | null;

@@ -1,7 +1,7 @@
 import { useRef } from 'preact/hooks';
 import { exportJson, exportPng, exportSvg } from './export';
 import { viewport } from './graph/view';
-import { badges, direction, doc, expanded, open, own, theme } from './state';
+import { badges, direction, doc, expanded, open, own, theme, trail } from './state';
 
 const ALL = 700;
 
@@ -18,7 +18,7 @@ export function Header() {
     <header class="head">
       <span class="brand">Wengert</span>
       <h1>{d.title}</h1>
-      {own.value && own.value !== d && <button type="button" onClick={() => open(own.value!)}>Back to {own.value.title}</button>}
+      {own.value && own.value !== d && !trail.value.length && <button type="button" onClick={() => open(own.value!)}>Back to {own.value.title}</button>}
       <span class="space" />
       {groups.length > 0 && (
         <span class="row" role="group" aria-label="Groups">

@@ -1,6 +1,6 @@
 /** What the page is showing: the document, the step, the focus. Everything else follows from these signals. */
-import { computed, signal } from '@preact/signals';
-import type { DataRecord, Doc, Tour } from './document';
+import { batch, computed, signal } from '@preact/signals';
+import type { DataRecord, Doc, Inside, Tour } from './document';
 import { Model, type Mode, type Node, type Step } from './model';
 import type { LiveResult } from './live/run';
 
@@ -50,8 +50,68 @@ export function setMode(to: Mode): void {
   if (to === 'forward') go(Math.min(step.value, n + 1));
 }
 
+/** Where one has gone in, from the outermost program on. */
+export interface Level {
+  doc: Doc;
+  step: number;
+  mode: Mode;
+  expanded: ReadonlySet<number>;
+  equation: number;
+}
+
+export const trail = signal<Level[]>([]);
+/** Which of the runs shown is looked at, inside of a loop. */
+export const run = signal(0);
+
+export function insideOf(equation: number): Inside | undefined {
+  return doc.value?.inside[String(equation)];
+}
+
+/** Look inside of an equation: at the last run if the backward pass is on, else at the first. */
+export function enter(equation: number): void {
+  const inner = insideOf(equation);
+  if (!inner || !doc.value) return;
+  const level = { doc: doc.value, step: step.value, mode: mode.value, expanded: expanded.value, equation };
+  const backward = mode.value === 'reverse' && step.value > level.doc.graph.equations.length;
+  const way = mode.value;
+  const levels = [...trail.value, level];
+  batch(() => {
+    run.value = backward ? inner.shown.length - 1 : 0;
+    show({ ...inner.document, sweeps: inner.sweeps[run.value] });
+    trail.value = levels;
+    mode.value = way;
+    step.value = backward ? inner.document.graph.equations.length + 1 : 0;
+  });
+}
+
+/** Look at another run of the same body. */
+export function chooseRun(to: number): void {
+  const level = trail.value.at(-1);
+  const inner = level?.doc.inside[String(level.equation)];
+  if (!inner) return;
+  run.value = Math.max(0, Math.min(inner.shown.length - 1, to));
+  doc.value = { ...inner.document, sweeps: inner.sweeps[run.value] };
+}
+
+export function leave(): void {
+  const level = trail.value.at(-1);
+  if (!level) return;
+  batch(() => {
+    show(level.doc);
+    trail.value = trail.value.slice(0, -1);
+    mode.value = level.mode;
+    step.value = level.step;
+    expanded.value = level.expanded;
+  });
+}
+
 /** Show a document from its beginning. */
 export function open(what: Doc): void {
+  trail.value = [];
+  show(what);
+}
+
+function show(what: Doc): void {
   playing.value = false;
   live.value = null;
   picked.value = null;

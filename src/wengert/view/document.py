@@ -12,6 +12,7 @@ Schema ``wengert.view``, version 1.  An object with
 - ``primitives``: name -> ``{doc, label, explanation}``;
 - ``sweeps``: the values, tangents and adjoints, see :func:`~wengert.view.sweeps.sweeps`;
 - ``reports``: data of the sections of :func:`wengert.explain` under their names;
+- ``inside``: for equations that hold graphs, by place in the schedule, see :func:`~wengert.view.inside.inside`;
 - ``jacobian``, ``training``, ``program``, ``compiled``: see the modules that make them; null where there is none;
 - ``omitted``: ``[what, why]`` of what was left out because it would have taken too long.
 
@@ -40,6 +41,7 @@ from ..api.explain.subject import Subject, study
 from ..api.explain.values import number
 from .compiled import compiled
 from .drawing import drawing, primitives, shown
+from .inside import TooLong, inside
 from .program import program
 from .sources import Sources
 from .sweeps import sweeps
@@ -102,12 +104,49 @@ def document(
         "primitives": primitives(subject.graph),
         "sweeps": sweeps(d, formulas, order),
         "reports": reports,
+        "inside": _inside(d, order, sources, omitted),
         "jacobian": _jacobian(d, omitted),
         "training": training(measured, learning_rate, operations(measured.reverse)),
         "program": program(d, order),
         "compiled": compiled(subject, order) if jitted is not None else None,
         "omitted": omitted,
     }
+
+
+def _inside(d: Derivative, order: Sequence[int], sources: Sources, omitted: list[list[str]]) -> dict[str, Any]:
+    """Return what goes on inside of loops, branches and calls, by the place of their equation in the schedule."""
+
+    def described(one: Derivative, formulas: Formulas) -> dict[str, Any]:
+        graph = one.subject.graph
+        return {
+            "schema": SCHEMA,
+            "version": VERSION,
+            "generator": _version(),
+            "title": one.subject.title,
+            "function": described_function(d.subject),
+            "graph": drawing(one.subject, sources, ()),
+            "primitives": primitives(graph),
+            "sweeps": sweeps(one, formulas, shown(graph)),
+            "sources": sources.blocks,
+            "reports": {},
+            "inside": {},
+            "jacobian": None,
+            "training": None,
+            "program": None,
+            "compiled": None,
+            "omitted": [],
+        }
+
+    found = {}
+    for n, k in enumerate(order):
+        try:
+            made = inside(d, k, described, lambda one, formulas: sweeps(one, formulas, shown(one.subject.graph)))
+        except TooLong as why:
+            omitted.append(["inside", str(why)])
+            continue
+        if made is not None:
+            found[str(n)] = made
+    return found
 
 
 def _version() -> str:

@@ -1,7 +1,7 @@
 /** The drawing: SVG elements made once for a layout, of which each step changes only texts and classes. */
 import { brief } from '../text/numbers';
 import type { Model, Node } from '../model';
-import { recordOf, sentRecord } from '../state';
+import { enter, insideOf, recordOf, sentRecord } from '../state';
 import { LINE, finalLines } from './measure';
 import type { Box, Layout, Route } from './layout';
 import type { Item } from './visible';
@@ -155,6 +155,8 @@ export class Drawing {
       value = svg('text', { class: 'value', x: middle, y: 23 + LINE, 'text-anchor': 'middle' });
       back = svg('text', { class: 'back', x: middle, y: 23 + 2 * LINE, 'text-anchor': 'middle' });
       g.append(value, back);
+      const inner = item.node.equation >= 0 ? insideOf(item.node.equation) : undefined;
+      if (inner) g.append(this.door(item.node.equation, inner.count));
       const pattern = this.pattern(item.node);
       if (pattern) g.append(badge(pattern, width));
     } else {
@@ -164,6 +166,27 @@ export class Drawing {
       g.setAttribute('aria-label', `Group ${lines.title}, ${lines.name}, collapsed`);
     }
     return { group: g, value, back };
+  }
+
+  /** The way into a loop, a branch or a call. */
+  private door(equation: number, count: number): SVGGElement {
+    const text = count > 1 ? `↻ ${count}` : '⊕';
+    const width = text.length * 8 + 12;
+    const g = svg('g', { class: 'door', role: 'button', tabindex: 0, 'aria-label': `Look inside, ${count} runs` });
+    g.append(
+      svg('rect', { x: -8, y: -12, width, height: 20, rx: 10 }),
+      svg('text', { x: width / 2 - 8, y: 3, 'text-anchor': 'middle' }, text),
+    );
+    const act = (event: Event): void => {
+      event.preventDefault();
+      event.stopPropagation();
+      enter(equation);
+    };
+    g.addEventListener('click', act);
+    g.addEventListener('keydown', (event) => {
+      if (event.key === 'Enter' || event.key === ' ') act(event);
+    });
+    return g;
   }
 
   /** The pattern's kind, for the badge: what it does to a gradient. */
@@ -281,9 +304,13 @@ export class Drawing {
         return drawn ? [drawn.box] : [];
       });
       if (!boxes.length) return;
-      const path = boxes.map((b) => hullRect(b, 13)).join('');
       const g = svg('g', { class: `hull hue${k % 6}` });
-      g.append(svg('path', { d: path }));
+      const area = svg('g', { class: 'area' });
+      area.append(svg('path', { d: boxes.map((b) => hullRect(b, 13)).join('') }));
+      const own = new Set(ids.map((id) => this.shownAs.get(id)));
+      const inner = this.layout.routes.filter((r) => own.has(r.link.from) && own.has(r.link.to));
+      area.append(svg('path', { class: 'bridge', d: inner.map((r) => r.path).join('') }));
+      g.append(area);
       const top = boxes.reduce((a, b) => (b.y < a.y ? b : a));
       g.append(svg('text', { x: top.x - 8, y: top.y - 18 }, label));
       this.hullLayer.append(g);

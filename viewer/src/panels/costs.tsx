@@ -1,11 +1,12 @@
 /** Forward or reverse: operations, time, and the memory of each sweep over its course. */
 import { doc } from '../state';
+import { Omitted } from './omitted';
 import { Chart } from '../text/Chart';
 import { bytes, grouped, seconds, short } from '../text/numbers';
 
 export function CostsPanel() {
   const costs = doc.value?.reports.costs;
-  if (!costs) return null;
+  if (!costs) return <Omitted what="costs" title="Forward or reverse?" />;
   const base = Math.max(1, costs.sweeps[0].operations);
   const j = costs.jacobian;
   const series = costs.sweeps

@@ -1,6 +1,6 @@
 /** Shapes of derivatives, and the Jacobian as a picture that a sweep of either mode fills in. */
 import { useEffect, useState } from 'preact/hooks';
-import type { Jacobian } from '../document';
+import type { Jacobian, ShapeEntry } from '../document';
 import { doc } from '../state';
 import { Tex } from '../text/Tex';
 import { isDark, tint } from '../text/arrays';
@@ -14,7 +14,15 @@ export function JacobianPanel() {
   if (!d) return null;
   return (
     <div>
-      {d.jacobian ? <Picture j={d.jacobian} chosen={d.reports.costs.jacobian.chosen} /> : <Omitted what="jacobian" title="The Jacobian" />}
+      {d.jacobian ? <Picture j={d.jacobian} chosen={d.reports.costs?.jacobian.chosen ?? 'reverse'} /> : <Omitted what="jacobian" title="The Jacobian" />}
+      {d.reports.shapes && <Shapes entries={d.reports.shapes.derivatives} />}
+    </div>
+  );
+}
+
+function Shapes({ entries }: { entries: ShapeEntry[] }) {
+  return (
+    <>
       <h2>Shapes of derivatives</h2>
       <p>
         In numerator layout the axes of the result come first; <code>wg.jacobian</code> gives it. In denominator layout those of the
@@ -25,7 +33,7 @@ export function JacobianPanel() {
         <table>
           <thead><tr><th>result</th><th>by</th><th>is a</th><th>numerator</th><th>denominator</th><th>flattened</th></tr></thead>
           <tbody>
-            {d.reports.shapes.derivatives.slice(0, 60).map((e) => (
+            {entries.slice(0, 60).map((e) => (
               <tr key={`${e.output}/${e.input}`}>
                 <td>{e.output} <S of={e.output_shape} /></td><td>{e.input} <S of={e.input_shape} /></td><td>{e.name}</td>
                 <td><S of={e.numerator_layout} /></td><td><S of={e.denominator_layout} /></td><td class="num">{e.flattened.join(' × ')}</td>
@@ -34,7 +42,7 @@ export function JacobianPanel() {
           </tbody>
         </table>
       </div>
-    </div>
+    </>
   );
 }
 

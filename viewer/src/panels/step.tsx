@@ -1,7 +1,7 @@
 /** The current step: its rule as a formula, with the numbers in it, and the arrays that take part. */
 import type { Sent } from '../document';
 import type { Arrival, Model, Node } from '../model';
-import { current, focus, go, mode, model, picked, recordOf, sentRecord, step, steps } from '../state';
+import { current, enter, focus, go, insideOf, mode, model, picked, recordOf, sentRecord, step, steps } from '../state';
 import { Tex } from '../text/Tex';
 import { ValueView } from '../text/arrays';
 import { substitution, valueTex } from '../text/names';
@@ -51,6 +51,7 @@ function Now({ m }: { m: Model }) {
         <>
           <h2 class="phase backward">Backward pass<Count k={step.value - n - 1} n={n} /></h2>
           <Backward m={m} node={node!} />
+          <Enter equation={node!.equation} />
           <PatternBadge m={m} equation={node!.equation} explain />
         </>
       );
@@ -269,13 +270,29 @@ function tail(value: string | null): string {
   return value ? `= ${value}` : '';
 }
 
+/** The way into a loop, a branch or a call. */
+function Enter({ equation }: { equation: number }) {
+  const inner = insideOf(equation);
+  if (!inner) return null;
+  return (
+    <p class="row">
+      <button type="button" class="main" onClick={() => enter(equation)}>
+        Look inside: {inner.title}{inner.count > 1 ? `, ${inner.count} ${inner.unit}s` : ''}
+      </button>
+    </p>
+  );
+}
+
 function Doc({ m, node }: { m: Model; node: Node }) {
   const equation = m.doc.graph.equations[node.equation];
   const { shape, dtype } = names(m, node.values[0]);
   return (
-    <p class="doc">
-      <code>{equation.primitive}</code>: {m.doc.primitives[equation.primitive].doc}. Result: {shapeText(shape)}, {dtype}.
-    </p>
+    <>
+      <Enter equation={node.equation} />
+      <p class="doc">
+        <code>{equation.primitive}</code>: {m.doc.primitives[equation.primitive].doc}. Result: {shapeText(shape)}, {dtype}.
+      </p>
+    </>
   );
 }
 
