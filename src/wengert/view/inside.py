@@ -1,8 +1,8 @@
 """What goes on inside of an equation that holds a graph: a loop's iterations, the branch taken, a function with a rule.
 
 Each is a document of its own, of the inner graph, with the sweeps of as many iterations as can be looked at.  The
-values are those of the outer program: the body runs on what the loop gave it, and its cotangents are handed from the last
-iteration back to the first, as the loop's own derivative does.
+values are those of the outer program: the body runs on what the loop gave it, and its cotangents are handed from the
+last iteration back to the first, as the loop's own derivative does.
 """
 
 from __future__ import annotations
