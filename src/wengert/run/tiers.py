@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ..core.graph import Graph
 from ..transforms.expand import expand
+from ..transforms.loops import tidy
 from . import llvm
 from .interpreter import Program
 
@@ -53,7 +54,7 @@ class Tiered:
     __slots__ = ("_donated", "_interpreted", "_lock", "_native", "_spent", "graph")
 
     def __init__(self, graph: Graph, eager: bool = False, donated: Sequence[int] = ()) -> None:
-        self.graph = expand(graph)
+        self.graph = tidy(expand(graph))
         self._donated = donated
         self._interpreted: Program | None = None
         self._native: Callable[[Sequence[Any]], list[Any]] | None = None

@@ -36,7 +36,7 @@ def by_hand(fused: Any, k: int, equation: Equation, params: dict[str, Any]) -> b
     outs = [Buffer(avals[i].size, avals[i].dtype) for i in equation.outputs]
     scratch = [Buffer(size, dtype) for size, dtype in form.scratch]
     if form.fails:
-        scratch.append(fused._status_word())
+        scratch.append(fused.status_word())
     step = Call(
         partial(equation.primitive.evaluate, **params),
         read,
@@ -49,18 +49,18 @@ def by_hand(fused: Any, k: int, equation: Equation, params: dict[str, Any]) -> b
         scratch,
         form.numbers,
     )
-    fused._append(step, [view.buffer for view in read], outs)
+    fused.append(step, [view.buffer for view in read], outs)
     for i, buffer in zip(equation.outputs, outs, strict=True):
         fused._views[i] = whole(buffer, avals[i].shape)
     return True
 
 
 def _contiguous(fused: Any, i: int) -> View:
-    view: View = fused._view(i)
+    view: View = fused.view(i)
     if is_whole(view):
         return view
     fresh = whole(Buffer(math.prod(view.shape), view.dtype), view.shape)
-    fused._copy(view, fresh)
+    fused.copy(view, fresh)
     return fresh
 
 
@@ -68,9 +68,9 @@ def _windows(fused: Any, equation: Equation, **how: Any) -> None:
     """Copy, for each position in the window, what stands there."""
     (x,), (out,) = equation.inputs, equation.outputs
     of = fused.graph.avals[out]
-    target, source = whole(Buffer(of.size, of.dtype), of.shape), fused._view(x)
+    target, source = whole(Buffer(of.size, of.dtype), of.shape), fused.view(x)
     for position, part in views.window_parts(source, target, **how):
-        fused._copy(part, position)
+        fused.copy(part, position)
     fused._views[out] = target
 
 
@@ -78,8 +78,8 @@ def _fold(fused: Any, equation: Equation, shape: Any, **how: Any) -> None:
     """Add, for each position in the window, to what stands there."""
     (v,), (out,) = equation.inputs, equation.outputs
     of = fused.graph.avals[out]
-    target, source = whole(Buffer(of.size, of.dtype), of.shape), fused._view(v)
+    target, source = whole(Buffer(of.size, of.dtype), of.shape), fused.view(v)
     fused.fills.append(Fill(target.buffer, 0))
     for position, part in views.window_parts(target, source, **how):
-        fused._copy(position, part, "add")
+        fused.copy(position, part, "add")
     fused._views[out] = target

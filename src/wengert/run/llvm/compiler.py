@@ -15,6 +15,7 @@ from .image import POSSIBLE, link
 from .kernels import NAME
 from .library import ready
 from .products import emit_product
+from .region_code import RegionCode
 from .target import compile_quickly, compile_together, object_code, optimise
 
 
@@ -28,6 +29,8 @@ def emit_module(what: Any) -> ir.Module:
 def _emit(module: ir.Module, name: str, what: Any) -> None:
     if what[0] == "product":
         emit_product(module, name, what[1])
+    elif what[0] == "region":
+        RegionCode(module, name, what[1])
     elif isinstance(what[0], str):
         emit_form(module, name, what)
     else:
@@ -45,6 +48,8 @@ def compiled(wanted: Sequence[Any]) -> list[bytes]:
     for k, what in enumerate(wanted):
         if what[0] == "product":
             found[k] = ready(compile_quickly(emit_module(what)))
+        elif what[0] == "region":
+            found[k] = ready(object_code(optimise(emit_module(what))))
         else:
             loops.append(k)
     if not POSSIBLE:

@@ -41,6 +41,7 @@ class Emitter:
         inner: list[int],
         fixed: list[bool],
         long_sums: bool = False,
+        entry: bool = True,
     ) -> None:
         self.long_sums = long_sums
         self.module = module
@@ -49,7 +50,8 @@ class Emitter:
         self.inner = inner
         self.fixed = fixed
         self.body = self._body(name)
-        self._entry(name)
+        if entry:
+            self._entry(name)
 
     # -- entry: load the description, call the body with pointers that do not alias
     # -------------------------------------
@@ -224,7 +226,7 @@ class Emitter:
                     self.hoisted[k] if k in self.hoisted else self._read(k, self._entry_of(pointers, k, i))
                 )
             elif isinstance(item, Pick):
-                self.values.append(self._read(item.access, self._picked(pointers, item.access, i, item.at)))
+                self.values.append(self._read(item.access, self._picked(pointers, item.access, i, item.at, item.safe)))
             elif isinstance(item, Outside):
                 self.values.append(self._outside(item.access, item.at))
             elif isinstance(item, Const):
@@ -242,7 +244,7 @@ class Emitter:
                 k = sums.index(store)
                 following[k] = self._combine(store.how, acc[k], value, self.loop.accesses[store.access].dtype, True)
             else:
-                pointer = self._picked(pointers, store.access, i, store.at)
+                pointer = self._picked(pointers, store.access, i, store.at, store.safe)
                 if store.how == "set":
                     self._write(store.access, pointer, value)
                 else:
@@ -258,11 +260,16 @@ class Emitter:
         counted = b.select(b.icmp_signed("<", value, ir.Constant(INDEX, 0)), b.add(value, size), value)
         return counted, b.icmp_unsigned("<", counted, size)
 
-    def _picked(self, pointers: list[Any], k: int, i: Any, at: tuple[int, ...]) -> Any:
+    def _picked(self, pointers: list[Any], k: int, i: Any, at: tuple[int, ...], safe: bool) -> Any:
         """Return the address of the entry that computed coordinates point to, clipped to the inside."""
         pointer = self._entry_of(pointers, k, i)
         for axis, index in enumerate(at):
             size, stride = self.extents[k][2 * axis : 2 * axis + 2]
+            if safe:
+                place = self.values[index]
+                place = place if place.type == INDEX else self.b.sext(place, INDEX)
+                pointer = self.b.gep(pointer, [self.b.mul(place, stride)], inbounds=True)
+                continue
             coordinate, inside = self._coordinate(index, size)
             clipped = self.b.select(inside, coordinate, ir.Constant(INDEX, 0))
             pointer = self.b.gep(pointer, [self.b.mul(clipped, stride)])

@@ -16,23 +16,24 @@ from typing import Any, Final
 import numpy as np
 
 from ...core.graph import Equation, Graph
-from . import views
+from . import control, views
+from .bounds import extend, inside
 from .by_hand import by_hand
 from .layout import IDENTITY, worst
+from .lifetimes import is_part
 from .loops import (
     ACCUMULATE,
     Buffer,
+    Choice,
     Const,
     Fill,
-    Load,
     Loop,
     Op,
-    Outside,
     Pick,
     Product,
     Python,
+    Repeat,
     Shape,
-    Store,
     View,
     c_strides,
     is_whole,
@@ -40,16 +41,14 @@ from .loops import (
 )
 from .operations import is_native, supports
 from .padding import Padding, sums_of_padded
-
-MAX_BODY: Final = 160
-"""Items from which on a loop takes no more: registers are few."""
+from .scope import Scope
 
 SHORT: Final = 8
 """Terms up to which the entries of a matrix product are computed in a loop, fused with what follows; BLAS, made for
 long sums, is slower at them, and its result would have to go through memory.
 """
 
-Step = Loop | Fill | Product | Python
+Step = Loop | Fill | Product | Python | Repeat | Choice
 
 
 class Fused(Padding):
@@ -57,30 +56,20 @@ class Fused(Padding):
 
     Attributes
     ----------
-    steps : list
     inputs, outputs : lists of View
-    literals : list of (Buffer, array)
-        Arrays that belong to the structure.
     """
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.steps: list[Step] = []
-        self.fills: list[Fill] = []
-        self.literals: list[tuple[Buffer, Any]] = []
-        self.status: Buffer | None = None
-        self._views: dict[int, View] = {}
-        self._consts: dict[int, Const] = {}
-        self._home: dict[int, tuple[int, int]] = {}
-        self._written: dict[Buffer, int] = {}
-        self._read: dict[Buffer, int] = {}
-        self._items: list[dict[Any, int]] = []
-        self._last = _last_group_uses(graph)
+    def __init__(self, graph: Graph, scope: Scope | None = None) -> None:
+        super().__init__(graph, scope)
         self._sums, self._inner = sums_of_padded(graph)
         self.inputs = [self._input(k, i) for k, i in enumerate(graph.inputs)]
         for k, equation in enumerate(graph.equations):
+            extend(self.bounds, graph, equation)
             self._equation(k, equation)
-        self.outputs = [self._output(k, i) for k, i in enumerate(graph.outputs)]
+        if scope is None:
+            self.outputs = [self._output(k, i) for k, i in enumerate(graph.outputs)]
+        else:
+            self.outputs = [self.view(i) for i in graph.outputs]
 
     def maker(self, i: int) -> int | None:
         """Return the place among ``steps`` of what computes a value; None where nothing has to (a constant, a view)."""
@@ -92,23 +81,30 @@ class Fused(Padding):
 
     # -- inputs and outputs -------------------------------------------------------------------------------------------
 
-    def _input(self, k: int, i: int) -> View:
+    def _input(self, k: int, i: int) -> Any:
         of = self.graph.avals[i]
-        buffer = Buffer(of.size, of.dtype, "input" if of.shape else "scalar", k)
-        self._views[i] = view = whole(buffer, of.shape)
-        self._written[buffer] = -1
+        if self.scope is not None:
+            given = self.scope.inputs[k]
+            if isinstance(given, Const):
+                self._consts[i] = given
+                return None
+            view = given
+        else:
+            view = whole(Buffer(of.size, of.dtype, "input" if of.shape else "scalar", k), of.shape)
+        self._views[i] = view
+        self._written[view.buffer] = -1
         return view
 
     def _output(self, k: int, i: int) -> View:
         of = self.graph.avals[i]
-        view = self._view(i)
+        view = self.view(i)
         buffer = view.buffer
         # What fills a buffer of its own is written straight into the array that is handed out.
         if buffer.kind == "arena" and is_whole(view) and view.offset == 0 and buffer.size == of.size:
             buffer.kind, buffer.number = "output" if of.shape else "result", k
             return view
         target = whole(Buffer(of.size, of.dtype, "output" if of.shape else "result", k), of.shape)
-        self._copy(view, target)
+        self.copy(view, target)
         return target
 
     # -- equations ----------------------------------------------------------------------------------------------------
@@ -129,8 +125,14 @@ class Fused(Padding):
             self._literal(out, np.ascontiguousarray(params["value"].array))
         elif name in views.TABLE:
             self._move(name, equation, params)
+        elif name == "loop":
+            control.add_loop(self, k, equation, **params)
+        elif name == "cond":
+            control.add_choice(self, k, equation, **params)
         elif not all(map(is_native, dtypes)):
             self._python(k, equation)
+        elif name == "gather" and is_part(self.graph, equation):
+            self._part(equation, **params)
         elif equation.primitive.elementwise and supports(equation.primitive.lower, dtypes, params):
             self._elementwise(k, equation, params, dtypes)
         elif name in ACCUMULATE:
@@ -147,8 +149,8 @@ class Fused(Padding):
             self._python(k, equation)
 
     def _literal(self, out: int, array: Any) -> None:
-        buffer = Buffer(array.size, array.dtype, "literal", len(self.literals))
-        self.literals.append((buffer, array))
+        buffer = Buffer(array.size, array.dtype, "literal", len(self.root.literals))
+        self.root.literals.append((buffer, array))
         self._views[out] = whole(buffer, array.shape)
 
     def _move(self, name: str, equation: Equation, params: dict[str, Any]) -> None:
@@ -157,11 +159,11 @@ class Fused(Padding):
         if x in self._consts:
             self._consts[out] = self._consts[x]
             return
-        view = self._view(x)
+        view = self.source(x)
         moved = views.TABLE[name](view, **params)
         if moved is None:  # a reshape of something that is not contiguous
             fresh = whole(Buffer(math.prod(view.shape), view.dtype), view.shape)
-            self._copy(view, fresh)
+            self.copy(view, fresh)
             moved = views.reshape(fresh, params["shape"])
         self._views[out] = moved
 
@@ -195,16 +197,12 @@ class Fused(Padding):
             buffer = Buffer(of.size, of.dtype)
             self.fills.append(Fill(buffer, self._consts[x].value))
             return whole(buffer, of.shape)
-        view = self._view(x)
-        if (
-            view.buffer.kind == "arena"
-            and self._last.get(_root(self._last, x)) == k
-            and is_whole(view)
-            and view.offset == 0
-        ):
-            return view
+        found = self.takeable(k, x)
+        if found is not None:
+            return found
+        view = self.source(x)
         fresh = whole(Buffer(math.prod(view.shape), view.dtype), view.shape)
-        self._copy(view, fresh)
+        self.copy(view, fresh)
         return fresh
 
     def _write_part(self, k: int, part: View, v: int, how: str) -> None:
@@ -253,6 +251,26 @@ class Fused(Padding):
             start += shape[axis]
         self._views[out] = target
 
+    # -- single places ------------------------------------------------------------------------------------------------
+
+    def _part(self, equation: Equation, axes: Shape) -> None:
+        """Read ``a[i]`` for a computed i: a view whose place is looked up whenever it is read."""
+        (x, *indices), (out,) = equation.inputs, equation.outputs
+        if x in self._consts:
+            self._consts[out] = self._consts[x]
+            return
+        view = self.source(x)
+        safe = self._is_safe(x, indices, axes)
+        self._views[out] = views.at(view, axes, tuple([self.view(i) for i in indices]), safe)
+
+    def _is_safe(self, x: int, indices: Any, axes: Shape) -> bool:
+        """Say whether single places are certain to lie inside of an array."""
+        shape = self.graph.avals[x].shape
+        return all(
+            not self.graph.avals[i].shape and inside(self.bounds.get(i), shape[a])
+            for i, a in zip(indices, axes, strict=True)
+        )
+
     # -- index arrays -------------------------------------------------------------------------------------------------
 
     def _indexed(self, view: View, axes: Shape, lead: Shape) -> View:
@@ -273,7 +291,7 @@ class Fused(Padding):
             if i in self._consts:
                 items.append(self._item(step, self._consts[i]))
                 continue
-            view = self._view(i)
+            view = self.view(i)
             lead = len(view.shape)
             spread = View(view.buffer, view.offset, (*view.strides, *(0,) * (len(shape) - lead)), shape)
             items.append(self._load(step, spread))
@@ -281,30 +299,14 @@ class Fused(Padding):
 
     def _after(self, view: View, indices: Any) -> int:
         """Return the first step at which an array and index arrays are in memory."""
-        views = [view, *[self._view(i) for i in indices if i not in self._consts]]
+        views = [view, *[self.view(i) for i in indices if i not in self._consts]]
         return max(self._written.get(v.buffer, -1) for v in views) + 1
-
-    def _watch(self, step: int, access: int, at: tuple[int, ...]) -> None:
-        """Let a loop report coordinates that point outside."""
-        status = self._status_word()
-        shape = self.steps[step].shape  # type: ignore[union-attr]
-        item = self._item(step, Outside(access, at))
-        target = View(status, 0, (0,) * len(shape), shape)
-        written = self._written[status]
-        self._store(step, target, item, "max")
-        self._written[status] = written  # reports do not wait for each other
-
-    def _status_word(self) -> Buffer:
-        if self.status is None:
-            self.status = Buffer(1, np.dtype(np.int64), "status")
-            self._written[self.status] = -1
-        return self.status
 
     def _gather(self, k: int, equation: Equation, axes: Shape) -> None:
         x, *indices = equation.inputs
         out = equation.outputs[0]
         shape = self.graph.avals[out].shape
-        source = self._view(x)
+        source = self.view(x)
         # What is read at other places than the loop's own must be there before the loop begins.
         step = self._loop_for(shape, (), self._after(source, indices))
         at = self._coordinates(step, indices, shape)
@@ -325,8 +327,10 @@ class Fused(Padding):
         item = self._operand(step, v)
         at = self._coordinates(step, indices, shape)
         part = self._indexed(target, axes, self.graph.avals[indices[0]].shape)
-        self._store(step, part, item, how, at)
-        self._watch(step, len(self.steps[step].accesses) - 1, at)  # type: ignore[union-attr]
+        safe = self._is_safe(x, indices, axes)
+        self._store(step, part, item, how, at, safe)
+        if not safe:
+            self._watch(step, len(self.steps[step].accesses) - 1, at)
         self._views[equation.outputs[0]] = target
 
     # -- products -----------------------------------------------------------------------------------------------------
@@ -334,7 +338,7 @@ class Fused(Padding):
     def _dot(self, equation: Equation, contract: Any, batch: Any) -> None:
         (x, y), (out,) = equation.inputs, equation.outputs
         of = self.graph.avals[out]
-        both = [self._view(x), self._view(y)]
+        both = [self.view(x), self.view(y)]
         free = [
             tuple(a for a in range(len(v.shape)) if a not in contract[k] and a not in batch[k])
             for k, v in enumerate(both)
@@ -350,7 +354,7 @@ class Fused(Padding):
         target = whole(Buffer(of.size, of.dtype), of.shape)
         b, m, n = operands[0].shape[0], operands[0].shape[1], operands[1].shape[2]
         matrix = View(target.buffer, 0, (m * n, n, 1), (b, m, n))
-        self._append(
+        self.append(
             Product(operands[0], operands[1], matrix), [operands[0].buffer, operands[1].buffer], [target.buffer]
         )
         self._views[out] = target
@@ -362,7 +366,7 @@ class Fused(Padding):
         nb, nc, nx = len(batch[0]), len(contract[0]), len(free[0])
         if y.strides[-1] != 1:
             fresh = whole(Buffer(math.prod(y.shape), y.dtype), y.shape)
-            self._copy(y, fresh)
+            self.copy(y, fresh)
             y = fresh
         step = self._loop_for(of.shape, (), max(self._written.get(v.buffer, -1) for v in (x, y)) + 1)
         dtype = of.dtype
@@ -405,7 +409,7 @@ class Fused(Padding):
                     matrix.buffer, matrix.offset, (b, 1, max(c, rows, 1) if columns > 1 else max(rows, 1)), shape
                 )
         fresh = whole(Buffer(math.prod(turned.shape), view.dtype), turned.shape)
-        self._copy(turned, fresh)
+        self.copy(turned, fresh)
         return View(fresh.buffer, 0, c_strides(shape), shape)
 
     # -- interpreted steps --------------------------------------------------------------------------------------------
@@ -414,7 +418,7 @@ class Fused(Padding):
         record = equation.primitive
         avals = self.graph.avals
         params = dict(equation.params)
-        inputs = [self._view(i) for i in equation.inputs]
+        inputs = [self.view(i) for i in equation.inputs]
         # The staged product of ``scale`` is for the interpreter, which runs again where it gave nan; here nobody does.
         if record.stage is not None and record.name != "scale":
             run = record.stage(*[avals[i] for i in equation.inputs], **params)
@@ -423,122 +427,6 @@ class Fused(Padding):
         buffers = [Buffer(avals[i].size, avals[i].dtype, "python") for i in equation.outputs]
         shapes = [avals[i].shape for i in equation.outputs]
         step = Python(run, inputs, buffers, shapes, record.multiple, k)
-        self._append(step, [v.buffer for v in inputs], buffers)
+        self.append(step, [v.buffer for v in inputs], buffers)
         for i, buffer in zip(equation.outputs, buffers, strict=True):
             self._views[i] = whole(buffer, avals[i].shape)
-
-    # -- loops --------------------------------------------------------------------------------------------------------
-
-    def _loop_for(self, shape: Shape, operands: Any, after: int = 0) -> int:
-        """Return the number of a loop over ``shape`` that runs late enough to compute with these operands."""
-        earliest = after
-        for i in operands:
-            if i in self._home:
-                earliest = max(earliest, self._home[i][0])
-            elif i in self._views:
-                earliest = max(earliest, self._written.get(self._views[i].buffer, -1) + 1)
-        for step in range(len(self.steps) - 1, earliest - 1, -1):
-            loop = self.steps[step]
-            if isinstance(loop, Loop) and loop.shape == shape and len(loop.body) < MAX_BODY:
-                return step
-        # Operands in registers of earlier loops go through memory.
-        self.steps.append(Loop(shape))
-        self._items.append({})
-        return len(self.steps) - 1
-
-    def _operand(self, step: int, i: int) -> int:
-        """Return the item of a loop that holds value i: computed there, constant, or loaded."""
-        if i in self._consts:
-            return self._item(step, self._consts[i])
-        if i in self._home and self._home[i][0] == step:
-            return self._home[i][1]
-        return self._load(step, self._view(i))
-
-    def _load(self, step: int, view: View) -> int:
-        """Return the item of a loop that reads a view."""
-        loop = self.steps[step]
-        assert isinstance(loop, Loop)
-        key = (view.buffer, view.offset, view.strides)
-        found = self._items[step].get(key)
-        if found is None:
-            loop.accesses.append(view)
-            loop.body.append(Load(len(loop.accesses) - 1))
-            found = self._items[step][key] = len(loop.body) - 1
-            self._read[view.buffer] = max(step, self._read.get(view.buffer, -1))
-        return found
-
-    def _item(self, step: int, item: Any) -> int:
-        loop = self.steps[step]
-        assert isinstance(loop, Loop)
-        known = self._items[step]
-        found = known.get(item)
-        if found is None:
-            loop.body.append(item)
-            found = known[item] = len(loop.body) - 1
-        return found
-
-    def _store(self, step: int, target: View, item: int, how: str = "set", at: tuple[int, ...] = ()) -> None:
-        loop = self.steps[step]
-        assert isinstance(loop, Loop)
-        loop.accesses.append(target)
-        loop.stores.append(Store(len(loop.accesses) - 1, item, how, at))
-        self._written[target.buffer] = max(step, self._written.get(target.buffer, -1))
-
-    def _copy(self, source: View, target: View, how: str = "set") -> None:
-        """Append a loop that copies one view to another, or adds it."""
-        loop = Loop(source.shape)
-        self.steps.append(loop)
-        self._items.append({})
-        step = len(self.steps) - 1
-        loop.accesses.append(source)
-        loop.body.append(Load(0))
-        self._read[source.buffer] = max(step, self._read.get(source.buffer, -1))
-        self._store(step, target, 0, how)
-
-    def _append(self, step: Any, reads: list[Buffer], writes: list[Buffer]) -> None:
-        self.steps.append(step)
-        self._items.append({})
-        for buffer in reads:
-            self._read[buffer] = len(self.steps) - 1
-        for buffer in writes:
-            self._written[buffer] = len(self.steps) - 1
-
-    def _view(self, i: int) -> View:
-        """Return where value i lies in memory; a value in a register is stored from now on."""
-        found = self._views.get(i)
-        if found is not None:
-            return found
-        of = self.graph.avals[i]
-        if i in self._consts:
-            buffer = Buffer(of.size, of.dtype)
-            self.fills.append(Fill(buffer, self._consts[i].value))
-            self._views[i] = whole(buffer, of.shape)
-            return self._views[i]
-        step, item = self._home[i]
-        view = whole(Buffer(of.size, of.dtype), of.shape)
-        self._store(step, view, item)
-        self._views[i] = view
-        return view
-
-
-# -- who shares memory ------------------------------------------------------------------------------------------------
-
-
-def _last_group_uses(graph: Graph) -> dict[Any, Any]:
-    """Return for each root value the last equation that reads it or a view of it; views under ("root", value)."""
-    found: dict[Any, Any] = {}
-    for k, equation in enumerate(graph.equations):
-        name = equation.primitive.name
-        if name in views.TABLE:
-            found[("root", equation.outputs[0])] = _root(found, equation.inputs[0])
-        elif name in ("slice_add", "slice_set", "gather_add", "gather_set"):
-            found[("root", equation.outputs[0])] = equation.outputs[0]
-        for i in equation.inputs:
-            found[_root(found, i)] = k
-    for i in graph.outputs:
-        found[_root(found, i)] = len(graph.equations)
-    return found
-
-
-def _root(found: dict[Any, Any], i: int) -> int:
-    return int(found.get(("root", i), i))

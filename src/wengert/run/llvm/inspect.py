@@ -12,7 +12,7 @@ from . import views
 from .compiler import emit_module
 from .fuse import Fused
 from .layout import emission
-from .loops import Call, Fill, Load, Loop, Op, Product, Rows, View, canonical
+from .loops import Call, Choice, Fill, Load, Loop, Op, Product, Repeat, Rows, View, canonical
 from .target import assembly, optimise
 
 
@@ -23,7 +23,7 @@ def buffer_text(view: View) -> str:
     return f"{place}[{view.offset}; strides {','.join(map(str, view.strides))}]"
 
 
-def step_text(step: Any, graph: Graph) -> str:
+def step_text(step: Any, graph: Graph | None) -> str:
     """Return one step as a line of text."""
     if isinstance(step, Fill):
         return f"fill {step.buffer.kind} of {step.buffer.size} entries with {step.value}"
@@ -41,9 +41,22 @@ def step_text(step: Any, graph: Graph) -> str:
     if isinstance(step, Rows):
         head = f"{step.count} rows in blocks of {step.block}, {step.tasks} tasks: "
         return head + " | ".join(step_text(loop, graph) for loop in step.loops)
+    if isinstance(step, Repeat):
+        times = step.length if step.count is None and step.going is None else "as often as it takes"
+        words = ", backwards" if step.reverse else ""
+        return f"repeat {times}{words}:" + _indented([*step.test, *step.body])
+    if isinstance(step, Choice):
+        return "choose:" + "".join(f"\n    branch {k}:" + _indented(b, 8) for k, b in enumerate(step.branches))
+    if graph is None:
+        return "call" if isinstance(step, Call) else "interpret an equation"
     if isinstance(step, Call):
         return f"{graph.equations[step.equation].primitive.name} of {step.inputs[0].shape}"
     return f"interpret {graph.equations[step.equation].primitive.name}"
+
+
+def _indented(steps: list[Any], by: int = 4) -> str:
+    lines = [line for step in steps for line in step_text(step, None).splitlines()]
+    return "".join(f"\n{' ' * by}{line}" for line in lines)
 
 
 def _what(step: Any, leading: int = 0) -> Any:
@@ -90,6 +103,8 @@ def step_modules(step: Any) -> list[ir.Module]:
     if isinstance(step, Rows):
         pairs = zip(step.loops, step.leading, strict=True)
         return [emit_module(_what(loop, max(leading, 0))) for loop, leading in pairs]
+    if isinstance(step, Repeat | Choice):
+        return [emit_module(("region", step.recipe))]
     if isinstance(step, (Loop, Product, Call)) and _runs(step):
         return [emit_module(_what(step))]
     return []
@@ -112,7 +127,11 @@ def assemblies(program: Any) -> list[str]:
 
 
 def operations(step: Any) -> int:
-    """Count the scalar operations of a step."""
+    """Count the scalar operations of a step; of a loop whose number of iterations is computed, those of one."""
+    if isinstance(step, Repeat):
+        return (step.length or 1) * sum(map(operations, [*step.test, *step.body]))
+    if isinstance(step, Choice):
+        return max(sum(map(operations, branch)) for branch in step.branches)
     if isinstance(step, Rows):
         return sum(map(operations, step.loops))
     if isinstance(step, Product):
@@ -124,7 +143,11 @@ def operations(step: Any) -> int:
 
 
 def bytes_moved(step: Any) -> int:
-    """Count the bytes that a step reads and writes: each distinct entry once."""
+    """Count the bytes that a step reads and writes: each distinct entry once, in loops once in each iteration."""
+    if isinstance(step, Repeat):
+        return (step.length or 1) * sum(map(bytes_moved, [*step.test, *step.body]))
+    if isinstance(step, Choice):
+        return max(sum(map(bytes_moved, branch)) for branch in step.branches)
     if isinstance(step, Rows):
         return sum(map(bytes_moved, step.loops))
     if isinstance(step, Fill):

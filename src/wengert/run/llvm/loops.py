@@ -41,7 +41,8 @@ class Buffer:
 class View:
     """How a value lies in a buffer: offset and strides, counted in entries.
 
-    ``indexed`` holds size and stride of further axes, whose coordinates are computed by the loop (gather).
+    ``indexed`` holds size and stride of further axes, whose coordinates are computed by the loop (gather), or lie in
+    memory: then ``at`` says where (``a[i]`` for a computed i), and ``safe`` whether all are certain to lie inside.
     """
 
     buffer: Buffer
@@ -49,6 +50,8 @@ class View:
     strides: Shape
     shape: Shape
     indexed: tuple[tuple[int, int], ...] = ()
+    at: tuple[View, ...] = ()
+    safe: bool = False
 
     @property
     def dtype(self) -> Any:
@@ -96,11 +99,12 @@ class Load:
 @dataclass(frozen=True, slots=True)
 class Pick:
     """Read the entry of an access that computed coordinates (items ``at``) point to; negative ones count from the
-    end.
+    end, unless all are known to be ``safe``: inside, and not negative.
     """
 
     access: int
     at: tuple[int, ...]
+    safe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,7 @@ class Store:
     item: int
     how: str = "set"
     at: tuple[int, ...] = ()
+    safe: bool = False
 
 
 ACCUMULATE: Final = {
@@ -255,6 +260,68 @@ class Call(Python):
     count: int = 0
     scratch: list[Buffer] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
+
+
+@dataclass(eq=False, slots=True)
+class Repeat:
+    """Steps that are repeated: the primitive ``loop``; see :mod:`.control`.
+
+    Attributes
+    ----------
+    counter : Buffer
+        Holds the number of the iteration.
+    count : View or None
+        Where the number of iterations lies, if it is computed.
+    length : int or None
+        The number of iterations, or the most that there may be.
+    reverse : bool
+        Count down.
+    test, going
+        Steps to take before each iteration, and where they say whether there is to be one.
+    body : list
+        Steps of an iteration.
+    inner : list of Buffer
+        Memory of an iteration, within ``scratch``.
+    outer : list of Buffer
+        Memory around the loop that it reads or writes.
+    tape : int
+        What to report when ``length`` is too short; 0 if it cannot be.
+    recipe : tuple
+        What the code is made of; see :mod:`.region`.
+    """
+
+    counter: Buffer
+    count: View | None
+    length: int | None
+    reverse: bool
+    test: list[Any]
+    going: View | None
+    body: list[Any]
+    scratch: Buffer
+    inner: list[Buffer]
+    outer: list[Buffer]
+    tape: int
+    equation: int
+    recipe: Any = None
+
+
+@dataclass(eq=False, slots=True)
+class Choice:
+    """Alternative lists of steps, of which one is taken: the primitive ``cond``."""
+
+    index: View
+    branches: list[list[Any]]
+    scratch: Buffer
+    inner: list[Buffer]
+    outer: list[Buffer]
+    equation: int
+    recipe: Any = None
+
+
+def fill_loop(fill: Fill) -> Loop:
+    """Return a fill as a loop without loads."""
+    view = whole(fill.buffer, (fill.buffer.size,))
+    return Loop((fill.buffer.size,), [view], [Const(fill.value, fill.buffer.dtype)], [Store(0, 0)])
 
 
 # -- bringing loops into canonical form -------------------------------------------------------------------------------

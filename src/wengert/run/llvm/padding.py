@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ...core.graph import Graph
 from .cost import item_cost
 from .loops import Buffer, Const, Load, Loop, Op, Shape, View, whole
+from .steps import Steps
 
 _LARGE: Final = 2048
 """Entries from which on passes over memory cost more than the calls of loops."""
@@ -65,28 +66,8 @@ def _where(graph: Graph, v: int, out: int, starts: Shape, stops: Shape, steps: S
     return axes[0], starts[axes[0]]
 
 
-class Padding:
+class Padding(Steps):
     """The part of :class:`~wengert.run.llvm.fuse.Fused` that makes loops of sums of padded values."""
-
-    graph: Graph
-    steps: list[Any]
-    _items: list[dict[Any, int]]
-    _views: dict[int, View]
-    _consts: dict[int, Const]
-    _home: dict[int, tuple[int, int]]
-    _written: dict[Buffer, int]
-
-    def _view(self, i: int) -> View:
-        raise NotImplementedError
-
-    def _load(self, step: int, view: View) -> int:
-        raise NotImplementedError
-
-    def _item(self, step: int, item: Any) -> int:
-        raise NotImplementedError
-
-    def _store(self, step: int, target: View, item: int) -> None:
-        raise NotImplementedError
 
     def _padded(self, out: int, padded: Padded) -> None:
         """Write a sum of padded values, a loop for each range in which the same terms meet."""
@@ -95,7 +76,7 @@ class Padding:
         ranges = [(v, start, start + self.graph.avals[v].shape[axis]) for v, start in padded.terms]
         for v, _, _ in ranges:
             if v not in self._consts and v not in self._views and not self._is_cheap(v):
-                self._view(v)
+                self.view(v)
         target = whole(Buffer(of.size, of.dtype), of.shape)
         bounds = sorted({0, n, *(b for _, start, stop in ranges for b in (start, stop))})
         for low, high in itertools.pairwise(bounds):
@@ -157,4 +138,4 @@ class Padding:
 
 
 def _part(view: View, axis: int, start: int, shape: Shape) -> View:
-    return View(view.buffer, view.offset + start * view.strides[axis], view.strides, shape)
+    return replace(view, offset=view.offset + start * view.strides[axis], shape=shape)

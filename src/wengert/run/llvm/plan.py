@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from .loops import Buffer, Call, Fill, Loop, Product, Python, Rows
+from .loops import Buffer, Call, Choice, Fill, Loop, Product, Python, Repeat, Rows
 
 ALIGN: Final = 64
 """Bytes; a cache line, and the widest vector."""
@@ -20,6 +20,8 @@ def touched(step: Any) -> list[Buffer]:
         return [step.buffer]
     if isinstance(step, Product):
         return [step.x.buffer, step.y.buffer, step.out.buffer]
+    if isinstance(step, Repeat | Choice):
+        return [*step.outer, step.scratch]
     assert isinstance(step, Python)
     more = step.scratch if isinstance(step, Call) else []
     return [*(view.buffer for view in step.inputs), *step.outputs, *more]
@@ -38,7 +40,7 @@ def with_fills(steps: list[Any], fills: list[Fill]) -> list[Any]:
     return [*order, *waiting.values()]
 
 
-def place(steps: list[Any], head: int) -> int:
+def place(steps: list[Any], head: int, among: set[Buffer] | None = None) -> int:
     """Give every arena buffer an offset (first fit by lifetime); return the arena's size in bytes.
 
     Parameters
@@ -47,12 +49,14 @@ def place(steps: list[Any], head: int) -> int:
         In the order of execution.
     head : int
         Bytes at the start that are taken (scalars handed in and out).
+    among : set of Buffer, optional
+        Place only these.
     """
     first: dict[Buffer, int] = {}
     last: dict[Buffer, int] = {}
     for k, step in enumerate(steps):
         for buffer in touched(step):
-            if buffer.kind == "arena":
+            if buffer.kind == "arena" and (among is None or buffer in among):
                 first.setdefault(buffer, k)
                 last[buffer] = k
     size = _up(head)

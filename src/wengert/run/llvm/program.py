@@ -8,15 +8,20 @@ from typing import Any, Final
 import numpy as np
 
 from ...core.graph import Graph
+from ...ops.loop_operands import TapeFull
+from ...transforms.loops import without_rows
 from .blas import describe_product
+from .callback import FAILED, raise_failure
+from .control import TAPE, settle
 from .donate import take_over
 from .fold import fold_products
 from .forms import complain, describe_call
 from .fuse import Fused
 from .kernels import Kernel, compile_kernels
 from .layout import describe, emission, structure
-from .loops import Buffer, Call, Const, Fill, Loop, Product, Python, Rows, Store, canonical, whole
+from .loops import Buffer, Call, Choice, Fill, Loop, Product, Python, Repeat, Rows, canonical, fill_loop
 from .plan import place, with_fills
+from .region import Region
 from .results import LARGE, Block, fresh
 from .rows import share
 from .runtime import PARALLEL, ROWS, library, runner
@@ -65,7 +70,7 @@ class NativeProgram:
     """
 
     def __init__(self, graph: Graph, donated: Sequence[int] = ()) -> None:
-        self.graph = graph
+        self.graph = graph = without_rows(graph)
         fused = Fused(graph)
         fold_products(fused.steps)
         self._taken = take_over(fused, donated) if donated else []
@@ -73,6 +78,10 @@ class NativeProgram:
         self._parallel = any(isinstance(step, Rows) and step.tasks > 1 for step in self.steps)
         self._number(fused)
         self.arena = place(self.steps, self._head)
+        for step in self.steps:
+            if isinstance(step, Repeat | Choice):
+                settle(step)
+        self._tapes = fused.tapes
         self._compile()
         self._interprets = any(isinstance(step, Python) and not isinstance(step, Call) for step in self.steps)
         self._frames: list[Frame] = []
@@ -146,6 +155,7 @@ class NativeProgram:
         """Compile what is not known yet, and lay out the segments: native stretches and interpreted steps in turn."""
         prepared: list[Any] = []
         wanted: dict[Any, Any] = {}
+        self._callbacks: list[Any] = []
 
         def prepare(loop: Loop, leading: int = 0) -> tuple[Any, list[int], int]:
             sizes, strides, steps = canonical(loop.shape, loop.accesses, leading)
@@ -155,7 +165,7 @@ class NativeProgram:
 
         for step in self.steps:
             if isinstance(step, Fill):
-                step = _as_loop(step)
+                step = fill_loop(step)
             if isinstance(step, Loop):
                 if 0 not in step.shape and step.stores:
                     prepared.append(prepare(step)[:2])
@@ -171,10 +181,17 @@ class NativeProgram:
                 if step.count:
                     wanted[step.form] = step.form
                     prepared.append((step.form, describe_call(step, self._base)))
+            elif isinstance(step, Repeat | Choice):
+                region = Region(step, self._base, (0, self._status))
+                self._callbacks += region.keep
+                step.recipe = region.recipe
+                key = ("region", region.recipe)
+                wanted[key] = key
+                prepared.append((key, region.numbers))
             else:
                 prepared.append(step)
         self.kernels: dict[Any, Kernel] = compile_kernels(wanted)
-        self._keep: list[Any] = []
+        self._keep: list[Any] = list(self._callbacks)
         self._segments: list[Any] = []
         stretch: list[tuple[int, int]] = []
         for item in [*prepared, None]:
@@ -289,7 +306,7 @@ class NativeProgram:
             if self._interprets:
                 self._release(frame)
         if self._status >= 0 and heads["status"][0]:
-            complain(int(heads["status"][0]))
+            self._complain(int(heads["status"][0]), int(heads["status"].ctypes.data))
         for k, offset in self._results:
             outs[k] = heads[-1 - offset][0]
         for n, k in self._taken:
@@ -307,6 +324,14 @@ class NativeProgram:
             if not (flags.c_contiguous and flags.writeable and (alone or _is_alone(k, args, self._arrays))):
                 given[k] = np.array(x, order="C")
         return given
+
+    def _complain(self, status: int, address: int) -> None:
+        """Raise what native code reports."""
+        if status >= TAPE:
+            raise TapeFull(*self._tapes[status - TAPE])
+        if status == FAILED:
+            raise_failure(address)
+        complain(status)
 
     def _release(self, frame: Frame) -> None:
         """Let go of the arrays of this call; the runner must not look at them again."""
@@ -350,9 +375,3 @@ def _is_alone(k: int, args: Sequence[Any], arrays: list[tuple[int, int]]) -> boo
     """Say whether argument k shares its memory with nothing that is known."""
     x = args[k]
     return _is_own(x) and not any(np.may_share_memory(x, args[j]) for j, _ in arrays if j != k)
-
-
-def _as_loop(fill: Fill) -> Loop:
-    """Return a fill as a loop without loads."""
-    view = whole(fill.buffer, (fill.buffer.size,))
-    return Loop((fill.buffer.size,), [view], [Const(fill.value, fill.buffer.dtype)], [Store(0, 0)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from .loops import Shape, View, c_strides, is_whole
@@ -13,31 +14,45 @@ def broadcast(x: View, shape: Shape, axes: Shape) -> View:
     strides = [0] * len(shape)
     for n, s, a in zip(x.shape, x.strides, axes, strict=True):
         strides[a] = s if n != 1 or shape[a] == 1 else 0
-    return View(x.buffer, x.offset, tuple(strides), shape)
+    return replace(x, strides=tuple(strides), shape=shape)
+
+
+def at(x: View, axes: Shape, places: tuple[View, ...], safe: bool) -> View:
+    """Return the part of an array at computed places along some axes (which it then no longer has)."""
+    rest = [a for a in range(len(x.shape)) if a not in axes]
+    return View(
+        x.buffer,
+        x.offset,
+        tuple(x.strides[a] for a in rest),
+        tuple(x.shape[a] for a in rest),
+        (*x.indexed, *((x.shape[a], x.strides[a]) for a in axes)),
+        (*x.at, *places),
+        safe and (x.safe or not x.at),
+    )
 
 
 def transpose(x: View, axes: Shape) -> View:
-    return View(x.buffer, x.offset, tuple(x.strides[a] for a in axes), tuple(x.shape[a] for a in axes))
+    return replace(x, strides=tuple(x.strides[a] for a in axes), shape=tuple(x.shape[a] for a in axes))
 
 
 def slice_(x: View, starts: Shape, stops: Shape, steps: Shape) -> View:
     shape = tuple(max(0, -(-(b - a) // s)) for a, b, s in zip(starts, stops, steps, strict=True))
     offset = x.offset + sum(a * s for a, s in zip(starts, x.strides, strict=True))
-    return View(x.buffer, offset, tuple(s * k for s, k in zip(x.strides, steps, strict=True)), shape)
+    return replace(x, offset=offset, strides=tuple(s * k for s, k in zip(x.strides, steps, strict=True)), shape=shape)
 
 
 def rev(x: View, axes: Shape) -> View:
     offset = x.offset + sum((x.shape[a] - 1) * x.strides[a] for a in axes if x.shape[a])
     strides = tuple(-s if a in axes else s for a, s in enumerate(x.strides))
-    return View(x.buffer, offset, strides, x.shape)
+    return replace(x, offset=offset, strides=strides)
 
 
 def reshape(x: View, shape: Shape) -> View | None:
     """Return the reshaped view, or None where no strides can say it."""
     if 0 in shape:
-        return View(x.buffer, x.offset, c_strides(shape), shape)
+        return replace(x, strides=c_strides(shape), shape=shape)
     if is_whole(x):
-        return View(x.buffer, x.offset, c_strides(shape), shape)
+        return replace(x, strides=c_strides(shape), shape=shape)
     # Match groups of old axes with groups of new axes of equal product; inside a group the old axes must be mergeable.
     old = [(n, s) for n, s in zip(x.shape, x.strides, strict=True) if n != 1]
     strides: list[int] = []
@@ -73,7 +88,7 @@ def reshape(x: View, shape: Shape) -> View | None:
             inner *= n
         strides += reversed(found)
         k += 1
-    return View(x.buffer, x.offset, tuple(strides), shape)
+    return replace(x, strides=tuple(strides), shape=shape)
 
 
 def window_parts(

@@ -1,0 +1,169 @@
+"""Regions: loops and choices with all that is in them, as one native function.
+
+A :class:`Region` is made of a step (:class:`~.loops.Repeat` or :class:`~.loops.Choice`).  Its ``recipe`` is nested
+tuples that say everything the code depends on, and is what compiled regions are kept under; ``numbers`` are the sizes,
+strides and places that the code reads when it runs, so that another size needs no other code.  Scalars of a region
+live in slots, which LLVM turns into registers; small arrays, of at most ``SMALL`` entries, have their sizes in the
+code, so that loops over them can be unrolled.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, Final
+
+from .blas import describe_product
+from .callback import callback, describe_callback
+from .forms import describe_call
+from .loops import Buffer, Call, Choice, Fill, Loop, Product, Python, Repeat, View, canonical, fill_loop
+from .plan import touched
+
+SMALL: Final = 64
+
+
+class Region:
+    """A step with control flow, ready to be compiled and called.
+
+    Attributes
+    ----------
+    recipe : tuple
+        ``(memory, slots, body)``: number of arrays; for each slot its dtype, and whether it is loaded at the start
+        and stored at the end (as number of an array, or -1); the nodes.
+    numbers : list of int
+        The description that the code is called with: base and byte offset of each array, then what nodes refer to.
+    keep : list
+        What must live as long as the numbers are used.
+    """
+
+    def __init__(self, step: Any, base: Any, status: tuple[int, int]) -> None:
+        self.base = base
+        self.status = status
+        self.keep: list[Any] = []
+        self.numbers: list[int] = []
+        self._memory: dict[Buffer, int] = {}
+        self._slots: dict[Buffer, int] = {}
+        self._in_memory = _need_memory(step)
+        self._written: set[Buffer] = set(_written(step))
+        outer = set(step.outer)
+        body = self._node(step)
+        entry = []
+        for buffer in self._slots:
+            shared = buffer in outer
+            place = self._array(buffer) if shared else -1
+            entry.append((buffer.dtype.str, place, shared and buffer in self._written))
+        places = [n for buffer in self._memory for n in base(buffer)]
+        shift = len(places)
+        self.recipe = (len(self._memory), shift, tuple(entry), body)
+        self.numbers = [*places, *self.numbers]
+
+    # -- references ---------------------------------------------------------------------------------------------------
+
+    def _array(self, buffer: Buffer) -> int:
+        return self._memory.setdefault(buffer, len(self._memory))
+
+    def _reference(self, buffer: Buffer) -> tuple[str, int]:
+        if buffer.size == 1 and buffer not in self._in_memory:
+            return "slot", self._slots.setdefault(buffer, len(self._slots))
+        return "array", self._array(buffer)
+
+    def _number(self, value: int, fixed: bool = False) -> tuple[str, int]:
+        """Return a number as part of the code, or as one that the code reads."""
+        if fixed:
+            return "is", value
+        self.numbers.append(value)
+        return "at", len(self.numbers) - 1
+
+    def _scalar(self, view: View) -> Any:
+        """Return a reference to a single entry."""
+        return self._reference(view.buffer), view.dtype.str, self._number(view.offset * view.dtype.itemsize, True)
+
+    # -- nodes --------------------------------------------------------------------------------------------------------
+
+    def _nodes(self, steps: list[Any]) -> tuple[Any, ...]:
+        return tuple([node for step in steps if (node := self._node(step)) is not None])
+
+    def _node(self, step: Any) -> Any:
+        if isinstance(step, Fill):
+            step = fill_loop(step)
+        if isinstance(step, Loop):
+            return self._nest(step) if 0 not in step.shape and step.stores else None
+        if isinstance(step, Repeat):
+            return self._repeat(step)
+        if isinstance(step, Choice):
+            return "choose", self._scalar(step.index), tuple([self._nodes(branch) for branch in step.branches])
+        if isinstance(step, Product):
+            if 0 in step.out.shape:
+                return None
+            return "product", step.x.dtype.str, self._block(describe_product(step, self.base))
+        if isinstance(step, Call):
+            return ("form", step.form, self._block(describe_call(step, self.base))) if step.count else None
+        assert isinstance(step, Python), step
+        address, keep = callback(step)
+        self.keep.append(keep)
+        at = self._block(describe_callback(step, self.base, self.status))
+        return "callback", self._number(address), at
+
+    def _block(self, numbers: list[int]) -> int:
+        """Add a description of its own; return where it begins."""
+        self.numbers += numbers
+        return len(self.numbers) - len(numbers)
+
+    def _nest(self, loop: Loop) -> Any:
+        sizes, strides, _ = canonical(loop.shape, loop.accesses)
+        small = math.prod(sizes) <= SMALL
+        accesses = []
+        for view, s in zip(loop.accesses, strides, strict=True):
+            reference = self._reference(view.buffer)
+            offset = self._number(view.offset * view.dtype.itemsize, view.offset == 0 or reference[0] == "slot")
+            steps = tuple([self._number(n, small or n in (0, 1)) for n in s])
+            extents = tuple([self._number(n, n == 1) for pair in view.indexed for n in pair])
+            accesses.append((view.dtype.str, reference, offset, s[-1] if s[-1] in (0, 1) else 2, steps, extents))
+        counts = tuple([self._number(n, small) for n in sizes])
+        return "nest", counts, tuple(accesses), tuple(loop.body), tuple(loop.stores)
+
+    def _repeat(self, step: Repeat) -> Any:
+        count = None if step.count is None else self._scalar(step.count)
+        length = None if step.length is None else self._number(step.length, step.length <= 4)
+        checks = self._nodes(step.test)
+        going = None if step.going is None else self._scalar(step.going)
+        counter = self._reference(step.counter)
+        status = self._word() if step.tape or self._calls_back(step) else None
+        body = self._nodes(step.body)
+        return "repeat", counter, count, length, step.reverse, checks, going, body, status, step.tape
+
+    def _word(self) -> Any:
+        return self._number(self.status[0]), self._number(self.status[1])
+
+    def _calls_back(self, step: Any) -> bool:
+        return any(isinstance(inner, Python) for inner in inside(step))
+
+
+def inside(step: Any) -> Iterator[Any]:
+    """Yield all steps within a step, however deep."""
+    lists = [step.test, step.body] if isinstance(step, Repeat) else step.branches if isinstance(step, Choice) else []
+    for steps in lists:
+        for inner in steps:
+            yield inner
+            yield from inside(inner)
+
+
+def _need_memory(step: Any) -> set[Buffer]:
+    """Return the buffers that code outside of the region's own looks at while it runs."""
+    found: set[Buffer] = set()
+    reports = False
+    for inner in [step, *inside(step)]:
+        if isinstance(inner, Product | Python):
+            found.update(touched(inner))
+        reports = reports or isinstance(inner, Python) or (isinstance(inner, Repeat) and inner.tape > 0)
+    if reports:
+        found.update([buffer for buffer in step.outer if buffer.kind == "status"])
+    return found
+
+
+def _written(step: Any) -> Iterator[Buffer]:
+    for inner in inside(step):
+        if isinstance(inner, Fill):
+            yield inner.buffer
+        elif isinstance(inner, Loop):
+            yield from [inner.accesses[store.access].buffer for store in inner.stores]

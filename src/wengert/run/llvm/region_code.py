@@ -1,0 +1,223 @@
+"""Regions as LLVM IR: structured control flow around loop nests that are inlined.
+
+See :mod:`.region` for what a recipe is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+from .emit import KERNEL, Emitter
+from .forms_code import emit_form
+from .loops import Buffer, Loop, View
+from .products import emit_product
+from .scalars import BYTE, INDEX, memory_type
+
+_CALLBACK = ir.FunctionType(ir.VoidType(), [BYTE.as_pointer().as_pointer(), INDEX.as_pointer()])
+
+
+class RegionCode:
+    """Writes a region's function, a kernel like any other, into a module."""
+
+    def __init__(self, module: ir.Module, name: str, recipe: Any) -> None:
+        self.module = module
+        self.kernels: dict[Any, Any] = {}
+        self.nests: dict[Any, ir.Function] = {}
+        arrays, self.shift, slots, body = recipe
+        function = ir.Function(module, KERNEL, name)
+        self.bases, self.description = function.args[:2]
+        self.function = function
+        self.entry = ir.IRBuilder(function.append_basic_block("entry"))
+        start = function.append_basic_block("start")
+        self.b = ir.IRBuilder(start)
+        self.read: dict[int, Any] = {}
+        self.arrays = [self._address(self._plain(2 * k), self._plain(2 * k + 1)) for k in range(arrays)]
+        self.slots = []
+        for text, place, _ in slots:
+            slot = self.entry.alloca(memory_type(np.dtype(text)))
+            self.slots.append(slot)
+            if place >= 0:
+                self.b.store(self.b.load(self.b.bitcast(self.arrays[place], slot.type)), slot)
+        self._node(body)
+        for (_, place, back), slot in zip(slots, self.slots, strict=True):
+            if back:
+                self.b.store(self.b.load(slot), self.b.bitcast(self.arrays[place], slot.type))
+        self.b.ret_void()
+        self.entry.branch(start)
+
+    # -- numbers and addresses ----------------------------------------------------------------------------------------
+
+    def _plain(self, position: int) -> Any:
+        """Return a number of the description, read once at the start."""
+        found = self.read.get(position)
+        if found is None:
+            pointer = self.entry.gep(self.description, [ir.Constant(INDEX, position)])
+            found = self.read[position] = self.entry.load(pointer)
+        return found
+
+    def _number(self, number: tuple[str, int]) -> Any:
+        kind, value = number
+        return ir.Constant(INDEX, value) if kind == "is" else self._plain(value + self.shift)
+
+    def _address(self, base: Any, offset: Any) -> Any:
+        return self.entry.gep(self.entry.load(self.entry.gep(self.bases, [base])), [offset])
+
+    def _pointer(self, reference: Any, dtype: Any, offset: Any) -> Any:
+        kind, number = reference
+        if kind == "slot":
+            return self.slots[number]
+        address = self.arrays[number]
+        if offset != ("is", 0):
+            address = self.entry.gep(address, [self._number(offset)])
+        return self.entry.bitcast(address, memory_type(dtype).as_pointer())
+
+    def _load(self, scalar: Any) -> Any:
+        reference, text, offset = scalar
+        return self.b.load(self._pointer(reference, np.dtype(text), offset))
+
+    # -- nodes --------------------------------------------------------------------------------------------------------
+
+    def _nodes(self, nodes: Any) -> None:
+        for node in nodes:
+            self._node(node)
+
+    def _node(self, node: Any) -> None:
+        getattr(self, f"_{node[0]}")(*node[1:])
+
+    def _nest(self, sizes: Any, accesses: Any, body: Any, stores: Any) -> None:
+        rank = len(sizes)
+        flat = [
+            (text, inner, tuple(s == ("is", 0) for s in strides), len(extents))
+            for text, _, _, inner, strides, extents in accesses
+        ]
+        key = (rank, tuple(flat), body, stores)
+        nest = self.nests.get(key)
+        if nest is None:
+            views = [
+                View(Buffer(0, np.dtype(text)), 0, (0,) * rank, (0,) * rank, ((0, 0),) * (extents // 2))
+                for text, _, _, extents in flat
+            ]
+            loop = Loop((0,) * rank, views, list(body), list(stores))
+            fixed = [all(still) for _, _, still, _ in flat]
+            emitter = Emitter(
+                self.module,
+                f"nest{len(self.nests)}",
+                loop,
+                rank,
+                [inner for _, inner, _, _ in flat],
+                fixed,
+                entry=False,
+            )
+            nest = self.nests[key] = emitter.body
+        pointers = [self._pointer(reference, np.dtype(text), offset) for text, reference, offset, *_ in accesses]
+        numbers = [self._number(n) for n in sizes]
+        strides = [self._number(n) for access in accesses for n in access[4]]
+        extents = [self._number(n) for access in accesses for n in access[5]]
+        self.b.call(nest, [*pointers, *numbers, *strides, *extents, ir.Constant(INDEX, 0), numbers[0]])
+
+    def _choose(self, index: Any, branches: Any) -> None:
+        b = self.b
+        value = self._load(index)
+        done = self.function.append_basic_block("chosen")
+        blocks = [self.function.append_basic_block("branch") for _ in branches]
+        last = ir.Constant(value.type, len(branches) - 1)
+        if np.dtype(index[1]).kind in "iu":
+            signed = b.icmp_signed if np.dtype(index[1]).kind == "i" else b.icmp_unsigned
+            zero = ir.Constant(value.type, 0)
+            value = b.select(signed("<", value, zero), zero, b.select(signed(">", value, last), last, value))
+        switch = b.switch(value, blocks[-1])
+        for k, (block, nodes) in enumerate(zip(blocks, branches, strict=True)):
+            if k < len(blocks) - 1:
+                switch.add_case(ir.Constant(value.type, k), block)
+            b.position_at_end(block)
+            self._nodes(nodes)
+            b.branch(done)
+        b.position_at_end(done)
+
+    def _repeat(
+        self,
+        counter: Any,
+        count: Any,
+        length: Any,
+        reverse: bool,
+        checks: Any,
+        going: Any,
+        body: Any,
+        status: Any,
+        tape: int,
+    ) -> None:
+        b = self.b
+        zero, one = ir.Constant(INDEX, 0), ir.Constant(INDEX, 1)
+        word = None
+        if status is not None:
+            word = self.entry.bitcast(self._address(*map(self._number, status)), INDEX.as_pointer())
+        most = None if length is None else self._number(length)
+        total = most
+        if count is not None:
+            total = self._load(count)
+            total = total if total.type == INDEX else b.sext(total, INDEX)
+            if most is not None:
+                above = b.icmp_signed(">", total, most)
+                if tape:
+                    self._report(word, tape, above)
+                total = b.select(above, most, total)
+        head, inner, done = (self.function.append_basic_block(name) for name in ("head", "body", "done"))
+        before = b.block
+        b.branch(head)
+        b.position_at_end(head)
+        k = b.phi(INDEX)
+        k.add_incoming(zero, before)
+        more: Any = None if total is None else b.icmp_signed("<", k, total)
+        at = b.sub(b.sub(total, one), k) if reverse else k
+        if going is None:
+            assert more is not None
+            b.cbranch(more, inner, done)
+            b.position_at_end(inner)
+            self._set_counter(counter, at)
+        else:
+            self._set_counter(counter, at)
+            self._nodes(checks)
+            goes = b.icmp_unsigned("!=", self._load(going), ir.Constant(BYTE, 0))
+            if word is not None and not tape:
+                goes = b.and_(goes, b.icmp_signed("==", b.load(word), zero))
+            if more is not None:
+                if tape:
+                    self._report(word, tape, b.and_(goes, b.not_(more)))
+                goes = b.and_(goes, more)
+            b.cbranch(goes, inner, done)
+            b.position_at_end(inner)
+        self._nodes(body)
+        k.add_incoming(b.add(k, one, flags=("nsw", "nuw")), b.block)
+        b.branch(head)
+        b.position_at_end(done)
+
+    def _set_counter(self, counter: Any, value: Any) -> None:
+        self.b.store(value, self._pointer(counter, np.dtype(np.int64), ("is", 0)))
+
+    def _report(self, word: Any, what: int, when: Any) -> None:
+        with self.b.if_then(when, likely=False):
+            self.b.store(ir.Constant(INDEX, what), word)
+
+    def _product(self, text: str, at: int) -> None:
+        self._kernel(("product", text), lambda name: emit_product(self.module, name, np.dtype(text)), at)
+
+    def _form(self, form: Any, at: int) -> None:
+        self._kernel(form, lambda name: emit_form(self.module, name, form), at)
+
+    def _kernel(self, key: Any, emit: Any, at: int) -> None:
+        """Call a kernel, written into the module when it is first called, with a part of the description."""
+        kernel = self.kernels.get(key)
+        if kernel is None:
+            name = f"kernel.{len(self.kernels)}"
+            emit(name)
+            kernel = self.kernels[key] = self.module.globals[name]
+            kernel.linkage = "internal"
+        description = self.b.gep(self.description, [ir.Constant(INDEX, at + self.shift)])
+        self.b.call(kernel, [self.bases, description, ir.Constant(INDEX, 0), self.b.load(description)])
+
+    def _callback(self, address: Any, at: int) -> None:
+        function = self.b.inttoptr(self._number(address), _CALLBACK.as_pointer())
+        self.b.call(function, [self.bases, self.b.gep(self.description, [ir.Constant(INDEX, at + self.shift)])])
