@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 
 associative_scan = _api.associative_scan
 check_grads = _api.check_grads
+checkpoint = _api.checkpoint
 cond = _api.cond
 custom_jvp = _api.custom_jvp
 custom_vjp = _api.custom_vjp
@@ -49,6 +50,7 @@ __all__ = [
     "WengertError",
     "associative_scan",
     "check_grads",
+    "checkpoint",
     "cond",
     "custom_jvp",
     "custom_vjp",

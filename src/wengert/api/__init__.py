@@ -2,6 +2,7 @@
 
 from .batching import vmap
 from .check import check_grads
+from .checkpoint import checkpoint
 from .compile import jit
 from .control import associative_scan, cond, fori_loop, scan, switch, while_loop
 from .custom import custom_jvp, custom_vjp
@@ -14,6 +15,7 @@ from .jacobians import hessian, hvp, jacfwd, jacobian, jacrev
 __all__ = [
     "associative_scan",
     "check_grads",
+    "checkpoint",
     "cond",
     "custom_jvp",
     "custom_vjp",

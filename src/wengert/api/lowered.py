@@ -8,6 +8,7 @@ from typing import Any
 
 from ..core.graph import Graph
 from ..run import llvm
+from ..transforms.expand import expand
 
 
 class Lowered:
@@ -29,15 +30,19 @@ class Lowered:
         self.captured = list(captured)
 
     @cached_property
+    def _expanded(self) -> Graph:
+        return expand(self.simplified)
+
+    @cached_property
     def _program(self) -> Any:
-        return llvm.NativeProgram(self.simplified)
+        return llvm.NativeProgram(self._expanded)
 
     @property
     def steps(self) -> list[str]:
         """What the program does, a line each: loop nests with what they read, compute and write, products,
         interpreted equations.
         """
-        return [llvm.inspect.step_text(step, self.simplified) for step in self._program.steps]
+        return [llvm.inspect.step_text(step, self._expanded) for step in self._program.steps]
 
     def llvm_ir(self) -> str:
         """Return the LLVM IR of all loop nests, before LLVM's own optimisation."""

@@ -3,6 +3,7 @@
 from . import (
     arithmetic,
     branch,
+    checkpoint,
     compare,
     control,
     convolution,
@@ -26,6 +27,7 @@ from . import (
 __all__ = [
     "arithmetic",
     "branch",
+    "checkpoint",
     "compare",
     "control",
     "convolution",

@@ -11,7 +11,7 @@ from typing import Any, Final
 from ..core.builder import Builder
 from ..core.graph import Graph
 
-CALLS: Final = frozenset({"custom_call", "custom_pullback", "linear_call"})
+CALLS: Final = frozenset({"custom_call", "custom_pullback", "linear_call", "checkpoint_call"})
 
 
 def expand(graph: Graph) -> Graph:
@@ -30,7 +30,7 @@ def _record(graph: Graph, builder: Builder, args: list[Any]) -> list[Any]:
     for equation in graph.equations:
         ins = [env[i] for i in equation.inputs]
         record, params = equation.primitive, dict(equation.params)
-        if record.name == "custom_call":
+        if record.name in ("custom_call", "checkpoint_call"):
             outs = _record(params["graph"], builder, ins)
         elif record.name == "linear_call":
             outs = _record(params["forward"], builder, ins)
