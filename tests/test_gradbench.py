@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import wengert as wg
-
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # the benchmarks are no part of the installed package
 
