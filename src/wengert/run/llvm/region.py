@@ -41,6 +41,7 @@ class Region:
         self.status = status
         self.keep: list[Any] = []
         self.numbers: list[int] = []
+        self._places: dict[int, int] = {}
         self._memory: dict[Buffer, int] = {}
         self._slots: dict[Buffer, int] = {}
         self._in_memory = _need_memory(step)
@@ -68,11 +69,17 @@ class Region:
         return "array", self._array(buffer)
 
     def _number(self, value: int, fixed: bool = False) -> tuple[str, int]:
-        """Return a number as part of the code, or as one that the code reads."""
+        """Return a number as part of the code, or as one that the code reads.
+
+        Equal numbers are one: that the strides of two accesses to an array are the same lets LLVM see that what one
+        iteration stores is what the next one loads, and keep it in a register.
+        """
         if fixed:
             return "is", value
-        self.numbers.append(value)
-        return "at", len(self.numbers) - 1
+        if value not in self._places:
+            self._places[value] = len(self.numbers)
+            self.numbers.append(value)
+        return "at", self._places[value]
 
     def _scalar(self, view: View) -> Any:
         """Return a reference to a single entry."""
