@@ -347,6 +347,9 @@ class Fused(Padding):
         if 0 < terms <= SHORT and free[1] and both[1].shape[free[1][-1]] >= 4:
             self._short_dot(out, both, free, contract, batch)
             return
+        if any(math.prod(v.shape[a] for a in axes) == 1 for v, axes in zip(both, free, strict=True)):
+            self._vector_dot(out, both, free, contract, batch)
+            return
         operands = [
             self._matrix(both[0], (batch[0], free[0], contract[0])),
             self._matrix(both[1], (batch[1], contract[1], free[1])),
@@ -358,6 +361,24 @@ class Fused(Padding):
             Product(operands[0], operands[1], matrix), [operands[0].buffer, operands[1].buffer], [target.buffer]
         )
         self._views[out] = target
+
+    def _vector_dot(self, out: int, both: list[View], free: list[Shape], contract: Any, batch: Any) -> None:
+        """Compute a product with a vector as a sum over a loop: gemm would first copy the matrix into another order."""
+        of = self.graph.avals[out]
+        terms = tuple(both[0].shape[a] for a in contract[0])
+        shape = (*of.shape, *terms)
+        step = self._loop_for(shape, (), max(self._written.get(v.buffer, -1) for v in both) + 1)
+        items = []
+        for k, v in enumerate(both):
+            moved = [[v.strides[a] for a in axes] for axes in (batch[k], free[k], contract[k])]
+            still = [0] * len(free[1 - k])
+            middle = [*moved[1], *still] if k == 0 else [*still, *moved[1]]
+            items.append(self._load(step, View(v.buffer, v.offset, (*moved[0], *middle, *moved[2]), shape)))
+        item = self._item(step, Op("mul", tuple(items), (), (of.dtype, of.dtype), of.dtype))
+        buffer = Buffer(of.size, of.dtype)
+        self.fills.append(Fill(buffer, 0))
+        self._store(step, View(buffer, 0, (*c_strides(of.shape), *(0,) * len(terms)), shape), item, "add")
+        self._views[out] = whole(buffer, of.shape)
 
     def _short_dot(self, out: int, both: list[View], free: list[Shape], contract: Any, batch: Any) -> None:
         """Compute a product with few terms entry by entry: the loop runs along the second factor's last free axis."""
