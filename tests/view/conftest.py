@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from wengert.view.html import render
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "examples"))  # the functions of the lecture
 
@@ -55,22 +57,52 @@ class Watched:
         assert foreign == [], "the page asked for something"
 
 
+@pytest.fixture(scope="session")
+def shared(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Watched:
+    """A tab that many tests use one after another: reading and compiling the page takes longer than most of them."""
+    context = browser.new_context(viewport={"width": 1440, "height": 860})
+    context.set_default_timeout(10_000)
+    watched = Watched(context.new_page())
+    path = tmp_path_factory.mktemp("shared") / "tours.html"
+    path.write_text(render(None), encoding="utf-8")
+    watched.tab.goto(path.as_uri())
+    watched.tab.wait_for_selector(".node")
+    return watched
+
+
+def drawn(tab: Any) -> Any:
+    """Wait until the graph is laid out."""
+    tab.wait_for_selector(".node")
+    for _ in range(500):
+        if not tab.evaluate("wengert.busy.value"):
+            return tab
+        tab.wait_for_timeout(20)
+    raise AssertionError("the layout never came")
+
+
 @pytest.fixture
-def show(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Open a page made by ``wg.view`` and wait until its graph is drawn."""
+def show(browser: Any, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Show a page made by ``wg.view``: its document in the shared tab, or with options the file in a tab of its own."""
     opened: list[Watched] = []
     contexts: list[Any] = []
 
-    def open_(page: Any, width: int = 1440, height: int = 860, **options: Any) -> Any:
+    def open_(page: Any, **options: Any) -> Any:
+        if not options:
+            watched = request.getfixturevalue("shared")
+            watched.errors.clear()
+            opened.append(watched)
+            watched.tab.mouse.move(0, 0)
+            watched.tab.evaluate("(document) => wengert.begin(document)", page.document)
+            return drawn(watched.tab)
         path = page.save(tmp_path / f"page{len(opened)}.html")
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        size = {"width": options.pop("width", 1440), "height": options.pop("height", 860)}
+        context = browser.new_context(viewport=size, **options)
         contexts.append(context)
         context.set_default_timeout(10_000)
         tab = context.new_page()
         opened.append(Watched(tab))
         tab.goto(path.as_uri())
-        tab.wait_for_selector(".node")
-        return tab
+        return drawn(tab)
 
     yield open_
     try:

@@ -234,7 +234,7 @@ def test_tours_can_be_gone_through_and_left(show: Any, tour: str) -> None:
 
 
 def test_a_page_without_a_function_has_its_tours(show: Any) -> None:
-    tab = show(wg.view(open=False))
+    tab = show(wg.view(open=False), width=1440)
     assert "Guided tours" in tab.locator("#panel").text_content()
 
 
@@ -254,7 +254,7 @@ def test_hostile_names_do_nothing(show: Any) -> None:
         value[0] = f"{HOSTILE}{value[0]}"
     for equation in document["graph"]["equations"]:
         equation["text"] = HOSTILE
-    tab = show(made)
+    tab = show(made, width=1440)
     for name in ("step", "table", "graph", "patterns", "find", "jacobian", "duality"):
         tab.locator(f"#tab-{name}").click()
     keys(tab, "ArrowRight", 6)
@@ -268,7 +268,7 @@ def test_a_hostile_function_from_python(show: Any) -> None:
     scope: dict[str, Any] = {}
     exec(compile(code, "</script><img src=y>.py", "exec"), scope)
     scope["f"].__name__ = scope["f"].__qualname__ = HOSTILE
-    tab = show(page(scope["f"], 1.0))
+    tab = show(page(scope["f"], 1.0), width=1440)
     assert HOSTILE.rsplit(".", 1)[-1] in tab.title()
     assert tab.locator("img").count() == 0
 

@@ -4,7 +4,8 @@ import { App } from './app';
 import { embedded, VERSION, type Doc, type Tour } from './document';
 import { listenToKeys } from './keys';
 import { apply, run } from './live/run';
-import { doc, expanded, go, live, mode, model, open, own, panel, step, tours } from './state';
+import { busy } from './graph/view';
+import { begin, doc, expanded, go, live, mode, model, step, tours } from './state';
 import 'katex/dist/katex.min.css';
 import './style/base.css';
 import './style/graph.css';
@@ -17,14 +18,11 @@ function start(): void {
     place.textContent = `This page reads documents up to version ${VERSION}; this one has version ${given.version}.`;
     return;
   }
-  own.value = given;
   tours.value = embedded<Tour[]>('tours') ?? [];
-  const first = given ?? tours.value[0]?.document;
-  if (first) open(first);
-  if (!given) panel.value = 'tours';
+  begin(given);
   render(<App />, place);
   // For the console and for tests: what the page computes with.
-  Object.assign(globalThis, { wengert: { apply, run, open, go, doc, step, mode, live, model, expanded } });
+  Object.assign(globalThis, { wengert: { apply, run, begin, go, doc, step, mode, live, model, expanded, busy } });
   listenToKeys();
 }
 

@@ -105,6 +105,22 @@ export function leave(): void {
   });
 }
 
+/** Begin anew with a document of the user's, or with the tours only. */
+export function begin(given: Doc | null): void {
+  batch(() => {
+    own.value = given;
+    tour.value = null;
+    badges.value = true;
+    hulls.value = false;
+    speed.value = 1;
+    theme.value = 'auto';
+    hovered.value = null;
+    const first = given ?? tours.value[0]?.document;
+    if (first) open(first);
+    if (!given) panel.value = 'tours';
+  });
+}
+
 /** Show a document from its beginning. */
 export function open(what: Doc): void {
   trail.value = [];

@@ -4,7 +4,7 @@ import type { Box, Layout } from './layout';
 const MARGIN = 36;
 const CLOSEST = 3;
 const LARGEST_AT_FIRST = 1.5;
-const SMALLEST_READABLE = 0.72;
+const SMALLEST_READABLE = 0.85;
 
 export class Viewport {
   private x = 0;

@@ -102,7 +102,7 @@ function Picture({ j, chosen }: { j: Jacobian; chosen: string }) {
             return (
               <g key={`${r}.${c}`} class={on ? 'on' : 'off'}>
                 <rect x={left + c * cell} y={above + r * cell} width={cell - (cell > 8 ? 1.5 : 0)} height={cell - (cell > 8 ? 1.5 : 0)} style={on ? { fill: colour.css } : {}} />
-                {text && on && <text class="entry" style={{ fill: colour.dark ? '#fff' : '#14202c' }} x={left + (c + 0.5) * cell} y={above + (r + 0.5) * cell + 4} text-anchor="middle">{short(x, 3)}</text>}
+                {text && on && <text class="entry" style={{ fill: colour.ink }} x={left + (c + 0.5) * cell} y={above + (r + 0.5) * cell + 4} text-anchor="middle">{short(x, 3)}</text>}
               </g>
             );
           }))}

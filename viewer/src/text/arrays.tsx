@@ -66,7 +66,7 @@ function NumberGrid({ rows, columns, v }: Matrix) {
       aria-label={`${rows} by ${columns}: ${v.map((x) => short(x, 3)).join(', ')}`}>
       {v.map((x, k) => {
         const colour = tint(num(x), top, isDark());
-        return <span key={k} style={{ background: colour.css, color: colour.dark ? '#fff' : '#14202c' }}>{short(x, 3)}</span>;
+        return <span key={k} style={{ background: colour.css, color: colour.ink }}>{short(x, 3)}</span>;
       })}
     </div>
   );
@@ -99,15 +99,21 @@ export function isDark(): boolean {
 }
 
 /** Blue for negative, orange for positive, the paper's colour for 0, magenta for what is no finite number. */
-export function tint(x: number, top: number, dark: boolean): { css: string; dark: boolean } {
-  if (!Number.isFinite(x)) return { css: '#c2187a', dark: true };
+export function tint(x: number, top: number, dark: boolean): { css: string; ink: string } {
+  if (!Number.isFinite(x)) return { css: '#c2187a', ink: '#fff' };
   const part = top > 0 ? Math.min(1, Math.abs(x) / top) : 0;
   const strength = Math.sqrt(part);
   const zero = dark ? [38, 45, 53] : [246, 247, 248];
   const end = x < 0 ? (dark ? [70, 150, 240] : [33, 102, 172]) : dark ? [240, 140, 70] : [202, 92, 22];
   const mix = zero.map((c, k) => Math.round(c + (end[k] - c) * strength));
-  const light = 0.299 * mix[0] + 0.587 * mix[1] + 0.114 * mix[2];
-  return { css: `rgb(${mix.join(' ')})`, dark: light < 140 };
+  return { css: `rgb(${mix.join(' ')})`, ink: inkOn(mix) };
+}
+
+/** Black or white, whichever stands out more: one of them always has a contrast over 4.5. */
+function inkOn([r, g, b]: number[]): string {
+  const channel = (c: number): number => (c <= 10 ? c / 3294 : ((c / 255 + 0.055) / 1.055) ** 2.4);
+  const light = 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  return light + 0.05 > Math.sqrt(1.05 * 0.05) ? '#000' : '#fff';
 }
 
 export function Histogram({ record }: { record: DataRecord }) {
