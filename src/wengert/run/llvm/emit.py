@@ -146,8 +146,9 @@ class Emitter:
             phi.add_incoming(first, before)
             phi.add_incoming(later, after)
         branch = b.cbranch(b.icmp_signed("<", next_i, stop), body, done)
-        if carried and len(self.loop.body) <= 8:
-            # A sum waits for itself; several partial sums at once hide that, unless there is much else to do.
+        if carried and len(self.loop.body) <= 3:
+            # A sum waits for itself; several partial sums at once hide that.  Where there is more to do meanwhile, it
+            # gains nothing and makes the code several times as long.
             loop_options(branch, interleave_count=4)
         elif all(self.fixed):
             loop_options(branch, vectorize_enable=False)

@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 
 import numpy as np
 
-from .loops import Call, whole
+from .loops import Call, Fill, whole
 from .operations import is_native
 from .pointers import address
 
@@ -120,6 +120,17 @@ def describe_call(step: Call, base: Any) -> list[int]:
     for buffer in step.scratch:
         found += base(buffer)
     return [*found, *step.numbers]
+
+
+def fill_form(fill: Fill) -> tuple[Any, ...]:
+    """Return the form that sets a buffer to a number: one for each size of entries, whatever the number."""
+    return ("fill", f"<u{fill.buffer.dtype.itemsize}")
+
+
+def describe_fill(fill: Fill, base: Any) -> list[int]:
+    """Return the description of a fill: number of entries, place, bits."""
+    bits = np.asarray(fill.value, fill.buffer.dtype).tobytes()
+    return [fill.buffer.size, *base(fill.buffer), int.from_bytes(bits, "little", signed=True)]
 
 
 def complain(status: int) -> NoReturn:

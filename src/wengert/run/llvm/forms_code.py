@@ -238,7 +238,17 @@ def _triangular(c: _Code, lower: bool, unit: bool) -> None:
         c.call(trsm, *letters, width, rows, one, c.at(a, from_a), rows, c.at(out, from_b), width)
 
 
+def _fill(c: _Code) -> None:
+    out = c.array()
+    kind = memory_type(c.dtype)
+    bits = c.number()
+    value = bits if kind == INDEX else c.b.trunc(bits, kind)
+    with c.loop(c.start, c.stop) as i:
+        c.store(value, c.at(out, i))
+
+
 _TABLE: dict[str, Callable[..., None]] = {
+    "fill": _fill,
     "running": _running,
     "place": _place,
     "cholesky": _cholesky,

@@ -15,7 +15,7 @@ from .callback import FAILED, raise_failure
 from .control import TAPE, settle
 from .donate import take_over
 from .fold import fold_products
-from .forms import complain, describe_call
+from .forms import complain, describe_call, describe_fill, fill_form
 from .fuse import Fused
 from .kernels import Kernel, compile_kernels
 from .layout import describe, emission, structure
@@ -165,6 +165,12 @@ class NativeProgram:
 
         for step in self.steps:
             if isinstance(step, Fill):
+                if step.buffer.dtype.itemsize <= _WORD:
+                    if step.buffer.size:
+                        key = fill_form(step)
+                        wanted[key] = key
+                        prepared.append((key, describe_fill(step, self._base)))
+                    continue
                 step = fill_loop(step)
             if isinstance(step, Loop):
                 if 0 not in step.shape and step.stores:
