@@ -557,3 +557,18 @@ def test_a_graph_shows_the_call():
     graph = wg.trace(quartic)(2.0)
     assert [e.primitive.name for e in graph.equations] == ["custom_call"]
     assert "v0 ** 4" in str(graph)
+
+
+def test_a_loop_in_a_rule_is_transposed():
+    @wg.custom_jvp
+    def f(x):
+        return np.sin(x)
+
+    @f.defjvp
+    def _(primals, tangents):
+        (x,), (t,) = primals, tangents
+        return f(x), wg.fori_loop(0, 3, lambda k, c: c * np.cos(x), t)
+
+    assert wg.jvp(f, (0.3,), (1.0,))[1] == pytest.approx(np.cos(0.3) ** 3)
+    assert wg.grad(f)(0.3) == pytest.approx(np.cos(0.3) ** 3)
+    assert wg.grad(wg.grad(f))(0.3) == pytest.approx(-3 * np.cos(0.3) ** 2 * np.sin(0.3))

@@ -236,7 +236,8 @@ def push_rule(graph: Graph, primals: Sequence[Any], tangents: Sequence[Any], out
     builder = next(t.builder for t in tangents if t is not None)
     n = len(primals)
     zeros = [builder.full(0, of.shape, of.dtype) for of in graph.in_avals[n : n + len(tangents)]]
-    _, dots = push(graph, builder, [*primals, *zeros, *outs], [*(None,) * n, *tangents, *(None,) * len(outs)])
+    moving = [*(None,) * n, *tangents, *(None,) * len(outs)]
+    _, dots = push(graph, builder, [*primals, *zeros, *outs], moving, apart=True)
     return [dots[i] if x.aval.is_inexact else None for i, x in zip(graph.outputs, outs, strict=True)]
 
 
@@ -465,7 +466,7 @@ class Pullback:
     def push_all(self, primals: Sequence[Any], tangents: Sequence[Any], active: tuple[bool, ...]) -> Sequence[Any]:
         """Record the pushforward of the map with respect to residuals and tangents."""
         graph = self.forward(active)
-        _, dots = push(graph, primals[0].builder, primals, tangents)
+        _, dots = push(graph, primals[0].builder, primals, tangents, apart=True)
         return [dots[i] for i in graph.outputs]
 
     def batched(self, size: int, flags: Sequence[bool], active: tuple[bool, ...]) -> Pullback:
