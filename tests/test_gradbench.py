@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+import wengert as wg
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # the benchmarks are no part of the installed package
 
-from benchmarks.gradbench import ba, compare, descent, particle
+from benchmarks.gradbench import ba, compare, descent, particle, saddle
 from benchmarks.gradbench.suite import PEERS, WORKLOADS, Measurement
 from benchmarks.gradbench_tool import MODULES, all_programs, answer
 
@@ -209,16 +211,26 @@ def test_ba_without_rotation_agrees_with_a_tiny_one() -> None:
     np.testing.assert_allclose(here, tool("ba", "jacobian", near, True)["vals"], rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("mode", ["r", "f"])
-@pytest.mark.parametrize("outer", ["r", "f"])
-def test_particle(mode: str, outer: str) -> None:
-    """The gradient through all of the flight, against differences of the flight."""
+@pytest.mark.parametrize("modes", ["rr", "rf", "fr", "ff"])
+def test_particle(modes: str) -> None:
+    """The gradient through all of the flight, against differences of the flight; and the eval's answer."""
 
     def miss(w: Any) -> Any:
-        return particle.miss(w, mode, dt=2.0)
+        return particle.miss(w, modes[1])
 
-    start = np.array([0.2])
-    np.testing.assert_allclose(descent.gradient(miss, outer)(start), differences(miss, start), rtol=1e-6)
+    start = np.array([0.1])
+    slope = wg.jit(descent.gradient(miss, modes[0]))
+    np.testing.assert_allclose(slope(start), differences(wg.jit(miss), start), rtol=1e-6)
+    assert tool("particle", modes, {"w": 0.0}, True) == pytest.approx(0.2071918746486116, rel=1e-6)
+
+
+@pytest.mark.parametrize("modes", ["rr", "rf", "fr", "ff"])
+def test_saddle(modes: str) -> None:
+    """The inner answer does not depend on x, so that the outer gradient is 2 x; and the eval's answer."""
+    x, start = np.array([0.4, -0.7]), np.array([1.0, 1.0])
+    slope = wg.jit(descent.gradient(lambda x: saddle.worst(x, start, modes[1]), modes[0]))
+    np.testing.assert_allclose(slope(x), 2 * x, rtol=1e-10)
+    np.testing.assert_allclose(tool("saddle", modes, {"start": [1.0, 1.0]}, True), 8.246324826140356e-06, rtol=1e-6)
 
 
 def test_the_process_speaks_the_protocol() -> None:

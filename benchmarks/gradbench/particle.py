@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
-import wengert as wg
 from benchmarks.gradbench.descent import argmin, gradient
 from benchmarks.gradbench.function import Function
 
@@ -24,21 +25,25 @@ def miss(w, mode, dt=0.1):
     x, v = np.array([0.0, 8.0]), np.array([0.75, 0.0])
     ahead = x + dt * v
     while ahead[1] > 0.0:
-        x = ahead
         v = v - dt * force(x, w[0])
+        x = ahead
         ahead = x + dt * v
     crossing = ahead[0] - ahead[1] / v[1] * v[0]
     return crossing**2
 
 
-def control(modes):
+def control(start, modes):
     """The argmin of `miss`: the first mode for the descent, the second for the force."""
     outer, inner = modes
-    objective = wg.jit(lambda w: miss(w, inner))
-    slope = wg.jit(gradient(lambda w: miss(w, inner), outer))
-    return lambda start: argmin(objective, slope, start)[0]
+
+    def objective(w):
+        return miss(w, inner)
+
+    return argmin(objective, gradient(objective, outer), start)[0]
 
 
-FUNCTIONS = {
-    modes: Function(control(modes), lambda data: (np.array([data["w"]]),)) for modes in ("rr", "rf", "fr", "ff")
-}
+def _parse(data):
+    return (np.array([data["w"]]),)
+
+
+FUNCTIONS = {modes: Function(functools.partial(control, modes=modes), _parse) for modes in ("rr", "rf", "fr", "ff")}

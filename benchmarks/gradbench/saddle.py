@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
-import wengert as wg
 from benchmarks.gradbench.descent import argmin, gradient
 from benchmarks.gradbench.function import Function, array, as_list
 
@@ -33,21 +34,21 @@ def worst(x, start, mode):
     return height(x, best_answer(x, start, mode))
 
 
-def saddle_point(modes):
+def saddle_point(start, modes):
     """The descent over x in the first mode, the ascent over y within it in the second."""
     outer, inner = modes
-    objective = wg.jit(lambda x, start: worst(x, start, inner))
-    slope = wg.jit(gradient(lambda x, start: worst(x, start, inner), outer))
-    answer = wg.jit(lambda x, start: best_answer(x, start, outer))
 
-    def run(start):
-        x = argmin(lambda x: objective(x, start), lambda x: slope(x, start), start)
-        return np.concatenate([x, answer(x, start)])
+    def objective(x):
+        return worst(x, start, inner)
 
-    return run
+    x = argmin(objective, gradient(objective, outer), start)
+    return np.concatenate([x, best_answer(x, start, outer)])
+
+
+def _parse(data):
+    return (array(data["start"]),)
 
 
 FUNCTIONS = {
-    modes: Function(saddle_point(modes), lambda data: (array(data["start"]),), as_list)
-    for modes in ("rr", "rf", "fr", "ff")
+    modes: Function(functools.partial(saddle_point, modes=modes), _parse, as_list) for modes in ("rr", "rf", "fr", "ff")
 }
