@@ -207,6 +207,11 @@ def test_calls_that_raise(call, primitive, pass_):
         assert found.pass_ in (pass_, "tangent")
 
 
+def test_the_call_where_there_is_no_line_inside():
+    with pytest.raises(BadValueError, match=r"called: .*wg\.vmap\(np\.log\)"), wg.debug_nans():
+        wg.vmap(np.log)(np.array([-1.0]))
+
+
 def test_calls_seen_before_and_compiled_raise_too():
     f = wg.grad(backward_root)
     for _ in range(3):

@@ -343,4 +343,5 @@ def bad_value(report: BadValue) -> BadValueError:
         return BadValueError(explain(text, line=user_line()), report)
     head, *rest = str(report).split("\n")
     fix = "  fix:   keep the operands inside of the domain: np.where on the operand itself, np.clip, a small constant"
-    return BadValueError("\n".join([f"Results are finite numbers: {head}.", *rest, fix]), report)
+    called = [] if report.line else [f"  called:   {user_line()}"]  # np.log itself was transformed: no line inside
+    return BadValueError("\n".join([f"Results are finite numbers: {head}.", *rest, *called, fix]), report)
