@@ -24,7 +24,7 @@ from ..ops.loop_operands import TapeFull
 from ..run import llvm
 from ..run.cache import Cache, collector_paused
 from ..run.tiers import Tiered
-from ..trace.capture import Notes
+from ..trace.capture import AliasError, Notes, saved_versions
 from ..trace.context import captured_into, capturing, current
 from ..trace.rebind import rebound
 from ..trace.record import LEAF, Recording
@@ -138,6 +138,7 @@ class Jitted:
         self._fast: dict[Any, Variant] = {}
         self._plain = not static and not names
         self._warned: set[Any] = set()
+        self._refused: dict[Any, str] = {}
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -183,9 +184,7 @@ class Jitted:
         leaves, tree, static = self._split(args, kwargs)
         if current() is not None:
             if any(isinstance(leaf, Sym) and leaf.builder is not None for leaf in leaves):
-                with captured_into(capturing() or Notes(self._warned)):
-                    # Inside another recording its equations are just recorded.
-                    return rebound(self._fun)[0](*args, **kwargs)
+                return self._inside(args, kwargs, leaves)
             leaves = [array_like(leaf, "jit")[0] if isinstance(leaf, Sym) else leaf for leaf in leaves]
             if self._donated:  # an enclosing transform may use them again
                 leaves = [leaf.copy() if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]
@@ -263,7 +262,7 @@ class Jitted:
         names = self._names
         traced_kwargs = {name: value for name, value in kwargs.items() if name not in names}
         fixed_kwargs = {name: value for name, value in kwargs.items() if name in names}
-        notes = Notes(self._warned)
+        notes = Notes(self._warned, self._refused)
         with captured_into(notes):
             runnable = rebound(self._fun)[0]
 
@@ -275,7 +274,7 @@ class Jitted:
 
         with collector_paused(), self._watching_effects(), captured_into(notes):
             call = Call(with_traced, ([args[k] for k in dynamic], traced_kwargs), {}, (0, 1), "jit", promote=False)
-            recording = call.record(guarded=True)
+            recording = self._record(call, notes)
             guards = [(entry[1], entry[3], entry[2]) for entry in recording.builder.code if entry[0] is GUARD]
             graph = recording.graph(extra=[number for _, _, number in guards])
             bound = bind_constants(graph, len(call.leaves), recording.constants())
@@ -293,6 +292,28 @@ class Jitted:
                 found += range(number, number + count)
             number += count
         return found
+
+    def _record(self, call: Call, notes: Notes) -> Recording:
+        """Record; again without capturing a statement that turns out later to hide which arrays are the same."""
+        while True:
+            try:
+                return call.record(guarded=True)
+            except AliasError as error:
+                notes.refuse(error)
+
+    def _inside(self, args: Any, kwargs: Any, leaves: list[Any]) -> Any:
+        """Call inside another recording: the equations are just recorded there."""
+        if capturing() is not None:
+            return rebound(self._fun)[0](*args, **kwargs)
+        notes = Notes(self._warned, self._refused)
+        while True:
+            versions = saved_versions(leaves)
+            try:
+                with captured_into(notes):
+                    return rebound(self._fun)[0](*args, **kwargs)
+            except AliasError as error:
+                notes.refuse(error)
+                versions()
 
     @contextmanager
     def _watching_effects(self) -> Iterator[None]:

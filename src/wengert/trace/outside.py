@@ -10,7 +10,7 @@ from typing import Any
 
 from ..core.source import user_line
 from ..errors import UntraceableError, explain
-from .context import current
+from .context import capturing, current
 
 
 class OuterWriteError(UntraceableError):
@@ -34,11 +34,14 @@ def is_outside(root: Any, part: Any) -> bool:
 
 def check_write(x: Any) -> None:
     """Refuse to write into an array from outside of the part of control flow that is being recorded."""
+    root = root_of(x)
+    notes = capturing()
+    if notes is not None:
+        notes.check_write(root)
     inner = current()
     part = None if inner is None or inner.context is None else inner.context.part
     if part is None:
         return
-    root = root_of(x)
     if is_outside(root, part):
         error = OuterWriteError(
             explain(

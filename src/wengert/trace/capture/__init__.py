@@ -5,10 +5,11 @@
 
 from .. import rebind
 from .builtin import MathModule, math_version
-from .notes import Notes
+from .notes import AliasError, Notes
+from .places import saved_versions
 from .runtime import RUNTIME
 from .source import rewritten
 
 rebind.CAPTURE.append(rebind.Capture(rewritten, RUNTIME, MathModule(), math_version))
 
-__all__ = ["Notes"]
+__all__ = ["AliasError", "Notes", "saved_versions"]

@@ -26,7 +26,7 @@ from ..record import value_aval
 from ..tracer import Tracer, is_traced
 from .emission import emit
 from .iterables import Steps
-from .notes import NotCapturedError
+from .notes import NotCapturedError, attempt
 from .parts import common
 from .places import UNSET, cells_of, changed, content, fill, is_mutable, is_value, restored, snapshot, standing_for
 from .signals import Signal
@@ -74,6 +74,7 @@ class Slot:
         self.end: Any = None
         self.end_object: Any = None
         self.unchanged = False
+        self.outside = False  # it ends as an array from outside of the loop
 
 
 class Variable:
@@ -98,6 +99,10 @@ class Variable:
         self.end: Any = UNSET
         self.ends: list[Any] = []
         self.end_tree: Any = None
+
+
+class _Again(Exception):
+    """Something was learnt: record anew."""
 
 
 class _Moves(Exception):
@@ -191,13 +196,16 @@ class Recorder:
         """Record the body, and the test, until nothing new is found."""
         for _ in range(_ATTEMPTS):
             try:
-                part = record_part(self._body, [COUNTER, *[slot.aval for slot in self.slots]])
-                if self._learnt(part) or self._poison():
-                    continue
-                check = None
-                if self.test is not None:
-                    check = record_part(self._test, [COUNTER, *[slot.aval for slot in self.slots]])
-                return part, check
+                with attempt():
+                    part = record_part(self._body, [COUNTER, *[slot.aval for slot in self.slots]])
+                    if self._learnt(part) or self._poison():
+                        raise _Again
+                    check = None
+                    if self.test is not None:
+                        check = record_part(self._test, [COUNTER, *[slot.aval for slot in self.slots]])
+                    return part, check
+            except _Again:
+                continue
             except OuterWriteError as error:
                 if not self._add(error.target):
                     raise NotCapturedError("an array that variables take turns in holding is written into") from error
@@ -248,6 +256,7 @@ class Recorder:
         """Note what the variables hold at the end, and return the values that the graph computes."""
         inside = innermost()
         for slot in self.slots:
+            slot.outside = False
             seen = snapshot(slot.object)
             slot.written = not (isinstance(seen, Sym) and seen.builder is inside and seen.id == slot.number)
             slot.end, slot.end_object = (seen, slot.object) if slot.target else (None, None)
@@ -314,7 +323,8 @@ class Recorder:
             written = any(s.object is root and s.written for s in self.slots)
             if root is not leaf and (written or slot.name in stored):
                 raise NotCapturedError(f"{slot.name} is a view of an array that is written into")
-            if is_outside(root, inside) and slot.name in stored:
+            slot.outside = is_outside(root, inside)
+            if slot.outside and slot.name in stored:
                 raise self._unstable(f"{slot.name} becomes another name of an array")
         for slot in self.slots:
             if slot.written and not slot.target and is_mutable(slot.start):

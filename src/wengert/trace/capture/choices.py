@@ -16,7 +16,7 @@ from ..context import current
 from ..outside import OuterWriteError, is_outside, root_of
 from ..record import value_aval
 from ..tracer import Tracer, is_traced
-from .notes import NotCapturedError, note, note_unrolled, reason_of
+from .notes import NotCapturedError, attempt, keep_apart, note, note_unrolled, reason_of, refusal
 from .parts import Captured, apply, common, converted, operand, result, rewritten
 from .places import UNSET, cells_of, changed, content, fill, is_mutable, is_value, restored, snapshot, standing_for
 from .signals import Signal, kinds_of, settled
@@ -113,13 +113,15 @@ class _Done:
 
 def _captured(test: Any, blocks: Sequence[Block], names: frozenset[str], site: Site) -> _Done | None:
     """Record a choice between blocks; None, with everything as it was, if that cannot be done."""
-    if site.obstacle:
-        note_unrolled(site, site.obstacle)
+    why = refusal(site)
+    if why:
+        note_unrolled(site, why)
         return None
     functions = [f for block in blocks for f in getattr(block, "parts", (block,))]
     cells = cells_of(functions)
     try:
-        signal = _Choice(test, blocks, cells, sorted(names & cells.keys()), site.stored).emit()
+        with attempt():
+            signal = _Choice(test, blocks, cells, sorted(names & cells.keys()), site).emit()
     except OuterWriteError:
         raise
     except Exception as error:
@@ -141,10 +143,10 @@ class _Choice:
         blocks: Sequence[Block],
         cells: dict[str, CellType],
         names: list[str],
-        stored: frozenset[str],
+        site: Site | None,
     ) -> None:
         self.test, self.blocks, self.cells, self.names = test, blocks, cells, names
-        self.stored = stored
+        self.site = site
         self.targets: list[Tracer] = []
 
     def emit(self) -> Any:
@@ -152,7 +154,8 @@ class _Choice:
         branches: list[_Branch] = []
         while not branches:
             try:
-                branches = [_Branch(self, block) for block in self.blocks]
+                with attempt():
+                    branches = [_Branch(self, block) for block in self.blocks]
             except OuterWriteError as error:
                 self._add(error)
         merged = [self._merged(name, [b.ends[name] for b in branches]) for name in self.names]
@@ -187,6 +190,8 @@ class _Choice:
             target.assign(out)
         for row, out in zip(rows, outs[n:], strict=False):
             row.out = result(out, row.aval, row.is_array)
+            if row.shared and self.site is not None:
+                keep_apart(self.site, row.out, *row.shared)
         for item in merged:
             fill(self.cells[item.name], item.content())
         if not signals:
@@ -227,9 +232,11 @@ class _Choice:
         elif not isinstance(x.object, (Sym, np.ndarray)) and type(x.object) is type(y.object) and x.object == y.object:
             return x.object
         mutable = any(is_mutable(leaf.object) for leaf in known)
-        if mutable and name in self.stored and any(leaf.outside for leaf in known):
-            raise NotCapturedError(f"{name} is another name of an array after one branch, and is written into later")
-        return _Row(common(x.aval, y.aval, name), mutable, [None if leaf is None else leaf.place for leaf in pair])
+        shared = [leaf.object for leaf in known if leaf.outside and is_mutable(leaf.object)]
+        if shared and self.site is not None and name in self.site.written:
+            raise NotCapturedError(f"{name} is another name of an array after one branch, and is written into")
+        places = [None if leaf is None else leaf.place for leaf in pair]
+        return _Row(common(x.aval, y.aval, name), mutable, places, shared)
 
 
 class _Leaf:
@@ -247,8 +254,8 @@ class _End:
 class _Row:
     """A result of the choice."""
 
-    def __init__(self, of: Aval, is_array: bool, places: list[int | None]) -> None:
-        self.aval, self.is_array, self.places = of, is_array, places
+    def __init__(self, of: Aval, is_array: bool, places: list[int | None], shared: list[Any]) -> None:
+        self.aval, self.is_array, self.places, self.shared = of, is_array, places, shared
         self.out: Any = None
 
 
@@ -319,9 +326,10 @@ def _chosen(test: Any, then: Block, other: Block) -> Any:
         return run
 
     box = CellType()
-    choice_ = _Choice(test, [branch(other), branch(then)], {"the value": box}, ["the value"], frozenset())
+    choice_ = _Choice(test, [branch(other), branch(then)], {"the value": box}, ["the value"], None)
     try:
-        choice_.emit()
+        with attempt():
+            choice_.emit()
     except OuterWriteError:
         raise
     except Exception as error:

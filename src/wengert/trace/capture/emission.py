@@ -15,7 +15,7 @@ from ...ops.loop_operands import COUNTER, parameters
 from ...ops.subgraph import SubGraph
 from ..bodies import Part
 from ..tracer import Tracer
-from .notes import NotCapturedError, note
+from .notes import NotCapturedError, keep_apart, note
 from .parts import Captured, apply, converted, operand, result
 from .places import UNSET, fill, is_mutable
 from .signals import Signal, kinds_of
@@ -161,7 +161,11 @@ def _assign(recorder: Any, values: dict[int, Any], length: int | None) -> None:
         is_array = is_mutable(slot.end_object) if slot.end_object is not None else bool(slot.aval.shape)
         origin, written = _origin(slot, links, length)
         if origin is None or not is_mutable(origin.start):
-            finals[id(slot)] = result(out, slot.aval, is_array)
+            finals[id(slot)] = made = result(out, slot.aval, is_array)
+            if is_array:
+                known = [slot.end_object] if slot.outside else [] if length is not None else [slot.start]
+                if slot.outside or length is None:
+                    keep_apart(recorder.site, made, *known)
         elif written:
             finals[id(slot)] = (origin.start, out)
         else:

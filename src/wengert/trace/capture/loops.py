@@ -11,7 +11,7 @@ from ..outside import OuterWriteError
 from ..tracer import is_traced
 from .carry import Unstable, record_loop
 from .iterables import Lazy, Steps, TracedRange, steps
-from .notes import NotCapturedError, note_unrolled, reason_of
+from .notes import NotCapturedError, attempt, note_unrolled, reason_of, refusal
 from .places import cells_of, content, holds_traced
 from .signals import settled
 from .site import BREAK, NEXT, RETURN, SITES, Site
@@ -27,7 +27,7 @@ Block = Callable[..., Any]
 def for_(source: Any, body: Block, number: int) -> Any:
     """Run a for statement; return its signal."""
     site = SITES[number]
-    worth = site.obstacle or _too_short(source, body, site)
+    worth = refusal(site) or _too_short(source, body, site)
     if not worth:
         found = _captured_for(source, body, site)
         if found is not None:
@@ -82,7 +82,8 @@ def _captured_for(source: Any, body: Block, site: Site) -> tuple[Any] | None:
     made: list[Any] = []  # arrays that are known to belong to the loop alone
     while True:
         try:
-            return (record_loop(site, body, None, _behind(found, peeled), made),)
+            with attempt():
+                return (record_loop(site, body, None, _behind(found, peeled), made),)
         except Unstable as error:
             known = isinstance(found.count, int) and found.count > peeled + 1
             if not known or peeled >= _PEELED:
@@ -130,8 +131,8 @@ def while_(test: Block, body: Block, number: int) -> Any:
     """Run a while statement; return its signal."""
     site = SITES[number]
     count = 0
-    tried = bool(site.obstacle)
-    reason = site.obstacle
+    reason = refusal(site)
+    tried = bool(reason)
     while True:
         value = test()
         traced = is_traced(value)
@@ -141,7 +142,8 @@ def while_(test: Block, body: Block, number: int) -> Any:
         if not tried and (traced or _worth(value, test, body, site)):
             tried = True
             try:
-                return record_loop(site, body, test, None, [])
+                with attempt():
+                    return record_loop(site, body, test, None, [])
             except OuterWriteError:
                 raise
             except Exception as error:  # noqa: BLE001  (as above)

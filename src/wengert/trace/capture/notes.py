@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from ...core.source import user_line
-from ...errors import UntraceableError
+from ...core.symbol import Sym
+from ...errors import UntraceableError, explain
 from ..context import capturing
+from ..outside import root_of
 from .site import Site
 
 LARGE: Final = 100
@@ -18,6 +22,12 @@ class NotCapturedError(UntraceableError):
     """A statement cannot be captured; the message is the reason."""
 
 
+class AliasError(NotCapturedError):
+    """An array was written into that is, since a captured statement, no longer the array that it is in Python."""
+
+    site: Site
+
+
 class Notes:
     """Notes of one recording.
 
@@ -25,10 +35,16 @@ class Notes:
     ----------
     warned : set
         What has been warned of already.
+    refused : dict
+        Statements that are not to be captured, with the reason.
+    apart : dict
+        Arrays that one variable may or may not share with another in Python, by id, with the statement that knows.
     """
 
-    def __init__(self, warned: set[Any]) -> None:
+    def __init__(self, warned: set[Any], refused: dict[Site, str] | None = None) -> None:
         self.warned = warned
+        self.refused: dict[Site, str] = {} if refused is None else refused
+        self.apart: dict[int, tuple[Any, Site]] = {}
         self._lines: dict[Site, str] = {}
 
     def captured(self, site: Site, what: str) -> None:
@@ -48,6 +64,37 @@ class Notes:
             self.warned.add(site)
             message = f"Under wg.jit, {what}\n  at:    {site}"
             warnings.warn_explicit(message, RuntimeWarning, site.filename, site.line)
+
+    def part(self, site: Site, *arrays: Any) -> None:
+        """Note arrays which must not be written into from now on, because others may be the same in Python."""
+        for x in arrays:
+            if isinstance(x, Sym):
+                root = root_of(x)
+                self.apart[id(root)] = (root, site)
+
+    def check_write(self, root: Any) -> None:
+        """Refuse to write into an array that may be the same as another in Python."""
+        found = self.apart.get(id(root))
+        if found is not None:
+            site = found[1]
+            error = AliasError(
+                explain(
+                    "An array is written into that, depending on a captured statement, is another variable's array or "
+                    "is not.",
+                    found=f"the statement at {site}",
+                    line=user_line(),
+                    fix="assign a copy in that statement: b = a.copy()",
+                )
+            )
+            error.site = site
+            raise error
+
+    def refuse(self, error: AliasError) -> None:
+        """See to it that a statement is not captured the next time; raise the error if it was not."""
+        if error.site in self.refused:
+            raise error
+        self.refused[error.site] = "an array that it may make another name of is written into"
+        self.apart.clear()
 
     def effect(self, name: str, what: str) -> None:
         """Warn, once, of an effect that captured code does not have."""
@@ -74,6 +121,32 @@ def note_unrolled(site: Site, reason: str, count: int | None = None) -> None:
     notes = capturing()
     if notes is not None:
         notes.unrolled(site, reason, count)
+
+
+@contextmanager
+def attempt() -> Iterator[None]:
+    """Forget what is noted of arrays in a recording that is given up."""
+    notes = capturing()
+    before = {} if notes is None else dict(notes.apart)
+    try:
+        yield
+    except BaseException:
+        if notes is not None:
+            notes.apart = before
+        raise
+
+
+def refusal(site: Site) -> str:
+    """Say why a statement is not to be captured; empty if it may be."""
+    notes = capturing()
+    return site.obstacle or ("" if notes is None else notes.refused.get(site, ""))
+
+
+def keep_apart(site: Site, *arrays: Any) -> None:
+    """Note arrays which must not be written into from now on."""
+    notes = capturing()
+    if notes is not None:
+        notes.part(site, *arrays)
 
 
 def reason_of(error: BaseException) -> str:

@@ -59,6 +59,7 @@ class Rewriter:
         self.locals: set[str] = set()
         self.globals: set[str] = set()
         self.lifted: set[str] = set()
+        self.written: frozenset[str] = frozenset()
 
     def function(self, node: ast.FunctionDef) -> None:
         """Rewrite a function in place."""
@@ -68,6 +69,7 @@ class Rewriter:
         outer = {name for n in declared if isinstance(n, ast.Nonlocal) for name in n.names}
         a = node.args
         params = {p.arg for p in (*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg)))}
+        self.written = frozenset(stored_names(node))
         self.locals = (params | liveness.bound(node.body)) - self.globals
         body = self.block(node.body, Where(False, True))
         new = sorted((self.lifted - params - outer) | {RESULT})
@@ -265,6 +267,7 @@ class Rewriter:
                 info.after,
                 info.exits,
                 frozenset(stored),
+                self.written,
                 obstacle=obstacle,
                 **more,
             )
@@ -348,7 +351,7 @@ def obstacle(statements: Sequence[ast.stmt], choice: bool = False) -> str:
 def stored_names(node: ast.AST) -> set[str]:
     """Return the names of what is written into: ``a`` in ``a[i] = v`` and ``a.b[i] += v``."""
     found = set()
-    for n in walk_own([node]):
+    for n in ast.walk(node):
         targets = n.targets if isinstance(n, ast.Assign) else [n.target] if isinstance(n, ast.AugAssign) else []
         for target in targets:
             whole = isinstance(target, ast.Name) and isinstance(n, ast.AugAssign)

@@ -38,6 +38,8 @@ class Site:
         Names needed wherever a jump in it leads.
     stored : frozenset of str
         Names of containers and arrays that it writes into.
+    written : frozenset of str
+        The same for the whole function.
     jumps : bool
         A break (of a loop), or any jump (of a choice), is in it.
     returns : bool
@@ -57,6 +59,7 @@ class Site:
     after: Names
     exits: Names
     stored: Names
+    written: Names
     jumps: bool = False
     returns: bool = False
     always: tuple[bool, bool] = (False, False)

@@ -93,6 +93,8 @@ def _same(found: CodeType, code: CodeType) -> bool:
     """Say whether the source that was found is what the function was made from: files change."""
     if found.co_varnames[: found.co_argcount] != code.co_varnames[: code.co_argcount]:
         return False
+    if any(name.startswith("@") for name in code.co_names):
+        return True  # pytest has rewritten the assert statements
     if set(found.co_freevars) != set(code.co_freevars) or not set(found.co_names) <= set(code.co_names):
         return False
     have = {(type(c), c) for c in code.co_consts if not isinstance(c, CodeType)}

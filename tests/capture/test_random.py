@@ -1,0 +1,59 @@
+"""Random programs: plain Python, captured, and differentiated with and without capture say the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+import wengert as wg
+
+from .programs import compiled, sources
+
+U = np.array([0.3, -0.7, 1.1, 0.4])
+V = np.array([-0.2, 0.9, 0.5, -1.3])
+_OPTIONS = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+
+
+def arguments():
+    return U.copy(), V.copy(), 0.6
+
+
+def compare(source, native):
+    f = compiled(source)
+    plain = arguments()
+    try:
+        expected = f(*plain, 3)
+    except (NameError, IndexError):
+        return  # no program
+    if not np.isfinite(expected):
+        return
+    slope = wg.grad(f, argnums=(0, 1, 2))(*arguments(), 3)
+    captured = wg.jit(f, static_argnums=3)
+    given_ = arguments()
+    value, found = wg.value_and_grad(captured, argnums=(0, 1, 2))(*given_, 3)
+    np.testing.assert_allclose(value, expected, rtol=1e-9)
+    for k in range(2):
+        np.testing.assert_allclose(given_[k], plain[k], rtol=1e-9, err_msg="an argument that is written into")
+    if native:
+        given_ = arguments()
+        np.testing.assert_allclose(captured(*given_, 3), expected, rtol=1e-9)
+        for k in range(2):
+            np.testing.assert_allclose(given_[k], plain[k], rtol=1e-9)
+    for a, b in zip(found, slope, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9)
+
+
+@settings(max_examples=30, **_OPTIONS)
+@given(sources())
+@pytest.mark.filterwarnings("ignore:Under wg.jit:RuntimeWarning")
+def test_random_programs(source):
+    compare(source, native=False)
+
+
+@pytest.mark.nightly
+@settings(max_examples=500, **_OPTIONS)
+@given(sources())
+@pytest.mark.filterwarnings("ignore:Under wg.jit:RuntimeWarning")
+def test_many_random_programs(source):
+    compare(source, native=True)
