@@ -70,9 +70,8 @@ def vmap(fun: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callab
             for of, a in zip(call.avals, axes, strict=True)
         ]
         values = [leaf if a is None else BATCHED for leaf, a in zip(call.leaves, axes, strict=True)]
-        recording = call.record(inner, values)
+        recording = call.record(inner, values, kept=True)
         _refuse_writes(recording)
-        key = recording.key()
         constants = recording.constants()
         all_axes = (*axes, *(None,) * len(constants))
         graph_axes = _axes(out_axes, unflatten(recording.structure, recording.outputs), "out_axes", recording.outputs)
@@ -93,7 +92,6 @@ def vmap(fun: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callab
             targets = [None if a is None else a % n for a, n in zip(graph_axes, ranks, strict=True)]
             return batch(graph, size, all_axes, targets)
 
-        del key
         entry = derived(("vmap", size, all_axes, tuple(graph_axes)), recording, make)
         outs = entry.run([*call.leaves, *constants])
         return unflatten(recording.structure, outs)

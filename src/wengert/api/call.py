@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,21 +29,22 @@ __all__ = ["functions"]
 class Derived:
     """A graph made by a transform, with the program that runs it once it is needed."""
 
-    __slots__ = ("_program", "graph")
+    __slots__ = ("__weakref__", "_program", "era", "graph", "used")
 
     def __init__(self, graph: Graph) -> None:
+        self.used = True
+        self.era = PROGRAMS.era
         self.graph = simplify(graph)
         self._program: Tiered | None = None
 
     def run(self, args: Sequence[Any]) -> list[Any]:
         """Run the graph on concrete values; record it where one of them is a value of an outer trace."""
-        for arg in args:
-            if isinstance(arg, Sym):
-                return self._record(args)
+        if not _SYMBOLS.isdisjoint(map(type, args)):
+            return self._record(args)
         program = self._program
         if program is None:
             program = self._program = Tiered(self.graph)
-        outs = program(args)
+        outs = (program.native or program)(args)
         return outs if current() is None else [wrap_result(out) for out in outs]
 
     def _record(self, args: Sequence[Any]) -> list[Any]:
@@ -71,9 +73,17 @@ def symbol(builder: Any, value: Any) -> Any:
 
 def derived(kind: Any, recording: Recording, make: Callable[[Graph], Graph]) -> Derived:
     """Return what a transform makes of a recording, from the cache where the structure has been seen before."""
-    key = (kind, recording.key())
-    found = PROGRAMS.peek(key)
-    return PROGRAMS.get(key, lambda: Derived(make(recording.graph()))) if found is None else found
+    # Where a recording has ended says what its structure is: see trace/recorder.py.  The cache decides how long a
+    # program lives; the node only knows where it is.
+    end, outcome = recording.builder.end, (kind, recording.outcome())
+    known = end.get(outcome)
+    found = None if known is None else known()
+    if found is None or found.era != PROGRAMS.era:
+        key = (kind, recording.key())
+        found = PROGRAMS.get(key, lambda: Derived(make(recording.graph())))
+        end[outcome] = weakref.ref(found)
+    found.used = True
+    return found
 
 
 class Call:
@@ -93,7 +103,7 @@ class Call:
         Convert Python integers to float64 and refuse integer arrays, as derivatives need.
     """
 
-    __slots__ = ("args", "avals", "function", "kwargs", "leaves", "name", "positions", "trees")
+    __slots__ = ("args", "avals", "function", "kwargs", "leaves", "name", "positions", "single", "trees")
 
     def __init__(
         self, function: Any, args: Any, kwargs: Any, argnums: tuple[int, ...], name: str, promote: bool = True
@@ -102,31 +112,50 @@ class Call:
         self.args = args
         self.kwargs = kwargs
         self.name = name
-        self.positions = check_argnums(argnums, len(args), name)
+        self.positions = argnums if argnums == _FIRST and args else check_argnums(argnums, len(args), name)
+        # One entry for each chosen argument: its container, and how many leaves that has.
         self.trees: list[tuple[Tree, int]] = []
         self.leaves: list[Any] = []
+        self.avals: list[Aval] = []
+        self.single = True
         for k in self.positions:
             arg = args[k]
-            if type(arg) in _LEAVES:
-                self.trees.append((LEAF, 1))
+            kind = type(arg)
+            if kind in _LEAVES:
+                self.trees.append(_ONE_LEAF)
+                key = (arg.shape, arg.dtype) if kind is np.ndarray else kind
+                found = _ACCEPTED.get(key) if promote else None
+                if found is not None:
+                    of = found
+                else:
+                    arg, of = differentiable(arg, name) if promote else array_like(arg, name)
+                    if promote and kind is np.ndarray:
+                        _ACCEPTED[key] = of
                 self.leaves.append(arg)
+                self.avals.append(of)
                 continue
+            self.single = False
             leaves, tree = flatten(arg)
             self.trees.append((tree, len(leaves)))
-            self.leaves += leaves
-        self.avals: list[Aval] = []
-        for n, leaf in enumerate(self.leaves):
-            self.leaves[n], of = differentiable(leaf, name) if promote else array_like(leaf, name)
-            self.avals.append(of)
+            for leaf in leaves:
+                leaf, of = differentiable(leaf, name) if promote else array_like(leaf, name)
+                self.leaves.append(leaf)
+                self.avals.append(of)
 
     def record(
-        self, avals: Sequence[Aval] | None = None, values: Sequence[Any] | None = None, guarded: bool = False
+        self,
+        avals: Sequence[Aval] | None = None,
+        values: Sequence[Any] | None = None,
+        guarded: bool = False,
+        kept: bool = False,
     ) -> Recording:
         """Run the function on tracers in place of the chosen arguments."""
         values = self.leaves if values is None else values
-        return record(self.function, self._make_args, avals or self.avals, values, guarded)
+        return record(self.function, self._make_args, avals or self.avals, values, guarded, kept)
 
     def _make_args(self, tracers: list[Tracer]) -> tuple[list[Any], dict[str, Any]]:
+        if self.positions == _FIRST and self.single:
+            return [tracers[0], *self.args[1:]], self.kwargs
         args = list(self.args)
         for k, tree in zip(self.positions, self.containers(tracers), strict=True):
             args[k] = tree
@@ -134,6 +163,8 @@ class Call:
 
     def containers(self, leaves: Sequence[Any]) -> list[Any]:
         """Put one value per leaf back into the containers of the chosen arguments."""
+        if self.single:
+            return list(leaves)
         out, start = [], 0
         for tree, count in self.trees:
             out.append(leaves[start] if tree is LEAF else unflatten(tree, leaves[start : start + count]))
@@ -142,6 +173,8 @@ class Call:
 
     def like_arguments(self, leaves: Sequence[Any], single: bool) -> Any:
         """Return one value per leaf in the arguments' containers: a tuple, or the only one."""
+        if self.single:
+            return leaves[0] if single else tuple(leaves)
         containers = self.containers(leaves)
         return containers[0] if single else tuple(containers)
 
@@ -196,6 +229,11 @@ def differentiable(leaf: Any, name: str) -> tuple[Any, Aval]:
 
 _FLOAT = aval((), np.float64, True)
 _LEAVES = frozenset({np.ndarray, np.float64, float, Tracer})
+_SYMBOLS = frozenset({Sym, Tracer})
+_FIRST = (0,)
+_ONE_LEAF = (LEAF, 1)
+_ACCEPTED: dict[Any, Aval] = {float: _FLOAT, np.float64: aval((), np.float64)}
+"""Type, or shape and dtype, of leaves that :func:`differentiable` has accepted as they are -> aval."""
 
 
 def array_like(leaf: Any, name: str) -> tuple[Any, Aval]:

@@ -14,6 +14,7 @@ from ..core.symbol import Sym
 from ..core.tree import flatten, shown, unflatten
 from ..errors import ArgumentError, NonScalarOutputError, ShapeError, explain
 from ..ops import arithmetic
+from ..ops.loop_operands import TapeFull
 from ..run.cache import PROGRAMS
 from ..trace.record import LEAF, Recording, value_aval
 from ..trace.tracer import Tracer
@@ -22,7 +23,7 @@ from ..transforms.forward import forward
 from ..transforms.reverse import gradient
 from ..transforms.transpose import transpose
 from .call import Call, Derived, Primal, as_tuple, derived
-from .room import with_room
+from .room import retried, with_room
 
 
 def value_and_grad(
@@ -59,27 +60,42 @@ def value_and_grad(
     >>> float(value), slope
     (5.0, array([2., 4.]))
     """
+    return _reverse(fun, argnums, has_aux, True)  # type: ignore[no-any-return]
+
+
+def _reverse(fun: Callable[..., Any], argnums: int | Sequence[int], has_aux: bool, with_value: bool) -> Any:
+    """Return the function behind :func:`value_and_grad` and :func:`grad`: one call deep, because calls are what small
+    functions spend their time on.
+    """
     positions = as_tuple(argnums)
     single = isinstance(argnums, int)
-    name = "grad"
 
-    @with_room
     @functools.wraps(fun)
-    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
-        call = Call(fun, args, kwargs, positions, name)
-        recording = call.record()
-        n_out, n_in = len(recording.outputs), len(call.leaves)
-        if recording.structure is not LEAF or has_aux or recording.outputs[0].aval not in _SCALARS:
-            check_scalar(recording, has_aux)
-        entry = derived("gradient", recording, lambda graph: gradient(graph, constants_off(graph, [True] * n_in)))
-        outs = entry.run([*call.leaves, *recording.constants()])
+    def gradient_function(*args: Any, **kwargs: Any) -> Any:
+        try:
+            call = Call(fun, args, kwargs, positions, "grad")
+            recording = call.record(kept=True)
+            structure, outputs = recording.structure, recording.outputs
+            plain = structure is LEAF and not has_aux
+            if not plain or outputs[0].aval not in _SCALARS:
+                check_scalar(recording, has_aux)
+            n_out, n_in = len(outputs), len(call.leaves)
+            entry = derived("gradient", recording, lambda graph: gradient(graph, constants_off(graph, [True] * n_in)))
+            outs = entry.run(call.leaves + recording.builder.values)
+        except TapeFull as full:
+            return retried(full, lambda: gradient_function(*args, **kwargs))
         n_all = len(outs) - n_in
         if recording.written:
             call.write_back(recording, outs[n_out:n_all])
-        value = outs[0] if recording.structure is LEAF else unflatten(recording.structure, outs[:n_out])
-        return value, call.like_arguments(outs[n_all:], single)
+        slope = call.like_arguments(outs[n_all:], single)
+        if plain:
+            return (outs[0], slope) if with_value else slope
+        value = unflatten(structure, outs[:n_out])
+        if with_value:
+            return value, slope
+        return (slope, value[1]) if has_aux else slope
 
-    return value_and_gradient
+    return gradient_function
 
 
 _SCALARS = frozenset({aval((), np.float64), aval((), np.float64, True), aval((), np.float32)})
@@ -119,14 +135,7 @@ def grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: boo
     >>> wg.grad(lambda z: (z * np.conj(z)).real)(3 + 4j)
     np.complex128(6-8j)
     """
-    both = value_and_grad(fun, argnums, has_aux)
-
-    @functools.wraps(fun)
-    def gradient_function(*args: Any, **kwargs: Any) -> Any:
-        value, slope = both(*args, **kwargs)
-        return (slope, value[1]) if has_aux else slope
-
-    return gradient_function
+    return _reverse(fun, argnums, has_aux, False)  # type: ignore[no-any-return]
 
 
 def check_scalar(recording: Recording, has_aux: bool) -> None:
@@ -200,11 +209,10 @@ def jvp(
     check_pair(primals, tangents, "jvp")
     call = Call(fun, tuple(primals), {}, tuple(range(len(primals))), "jvp")
     ts = matching_tangents(call, tangents, "jvp")
-    recording = call.record()
+    recording = call.record(kept=True)
     n_in, n_out = len(call.leaves), len(recording.outputs)
     active = [True] * n_in
     entry = derived("jvp", recording, lambda graph: forward(graph, constants_off(graph, active)))
-    recording.key()
     outs = entry.run([*call.leaves, *recording.constants(), *ts])
     half = len(outs) // 2
     call.write_back(recording, outs[n_out:half])
@@ -292,7 +300,7 @@ class Split:
 
     def __init__(self, call: Call) -> None:
         self.call = call
-        recording = self.recording = call.record()
+        recording = self.recording = call.record(kept=True)
         n_in = len(call.leaves)
 
         def make() -> tuple[Any, ...]:

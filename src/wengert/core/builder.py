@@ -108,18 +108,14 @@ class Builder:
                 found = self._by_identity.get(id(value))
                 if found is not None:
                     return found[0]
-        number = self._given(aval_of(value) if of is None else of)
-        self.constants.append((number, value))
+        number = self.capture(value, aval_of(value) if of is None else of)
         if isinstance(value, np.ndarray):
             self._by_identity[id(value)] = (number, value)  # the reference keeps the id from being given out again
         return number
 
-    def scalar(self, value: Any, of: Aval) -> int:
-        """Capture a Python number; as :meth:`constant`, without looking at it."""
-        number = len(self.avals)
-        self.avals.append(of)
-        self.code.append((None, of))
-        self.places.append(None)
+    def capture(self, value: Any, of: Aval) -> int:
+        """Capture a value; as :meth:`constant`, without looking at it."""
+        number = self._given(of)
         self.constants.append((number, value))
         return number
 
@@ -138,8 +134,7 @@ class Builder:
         found = self._by_identity.get(key)
         if found is None:
             outer = Sym(owner, value.id, value.aval)
-            number = self._given(value.aval)
-            self.constants.append((number, outer))
+            number = self.capture(outer, value.aval)
             found = self._by_identity[key] = (number, outer)
         return found[0]
 
@@ -185,6 +180,10 @@ class Builder:
             seen[(record, ins, params)] = first
         return first
 
+    def output(self, number: int) -> Any:
+        """Return the value that :meth:`emit` has just numbered."""
+        return self.wrap(self, number, self.avals[number])
+
     def apply_named(self, name: str, *args: Any, **params: Any) -> Any:
         """Apply the primitive of this name."""
         return PRIMITIVES[name](*args, **params)
@@ -206,6 +205,10 @@ class Builder:
 
     def full_like(self, like: Sym, value: Any) -> Any:
         return self.full(value, like.aval.shape, like.aval.dtype)
+
+    def finish(self) -> None:
+        """End the trace: its symbols are dead from now on."""
+        self.finished = True
 
     def guard(self, kind: str, number: int, value: Any) -> None:
         """Note that Python saw this value: a recording in which it comes out otherwise is another structure."""

@@ -28,10 +28,17 @@ def collector_paused() -> Iterator[None]:
 
 
 class Cache:
-    """A bounded cache that drops what has not been used for longest.  Safe to use from several threads."""
+    """A bounded cache that drops what has not been used for longest.  Safe to use from several threads.
+
+    Attributes
+    ----------
+    era : int
+        Counts how often everything was forgotten.
+    """
 
     def __init__(self, size: int) -> None:
         self.size = size
+        self.era = 0
         self._entries: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = Lock()
 
@@ -51,7 +58,10 @@ class Cache:
         with self._lock:
             entries[key] = made
             while len(entries) > self.size:
-                entries.popitem(last=False)
+                oldest, entry = entries.popitem(last=False)
+                if getattr(entry, "used", False):  # found by other ways than this cache since its last turn
+                    entry.used = False
+                    entries[oldest] = entry
         return made
 
     def peek(self, key: Hashable) -> Any:
@@ -66,6 +76,7 @@ class Cache:
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
+            self.era += 1
             self._entries.clear()
 
     def __len__(self) -> int:

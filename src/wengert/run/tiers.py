@@ -49,21 +49,26 @@ class Tiered:
         Compile at once, as :func:`wengert.jit` asks.
     donated : sequence of int
         Inputs whose memory results of the compiled program may take over.
+
+    Attributes
+    ----------
+    native : callable or None
+        The native program, once there is one; then it may be called directly.
     """
 
-    __slots__ = ("_donated", "_interpreted", "_lock", "_native", "_spent", "graph")
+    __slots__ = ("_donated", "_interpreted", "_lock", "_spent", "graph", "native")
 
     def __init__(self, graph: Graph, eager: bool = False, donated: Sequence[int] = ()) -> None:
         self.graph = tidy(expand(graph))
         self._donated = donated
         self._interpreted: Program | None = None
-        self._native: Callable[[Sequence[Any]], list[Any]] | None = None
+        self.native: Callable[[Sequence[Any]], list[Any]] | None = None
         self._spent = float("inf") if eager else 0.0
         self._lock = Lock()
 
     def __call__(self, args: Sequence[Any]) -> list[Any]:
         """Run the graph on concrete inputs."""
-        native = self._native
+        native = self.native
         if native is not None:
             return native(args)
         n = len(self.graph.equations)
@@ -83,14 +88,14 @@ class Tiered:
     def compiled(self) -> Callable[[Sequence[Any]], list[Any]]:
         """Return the native program, compiled now if it has not been."""
         with self._lock:
-            if self._native is None:
+            if self.native is None:
                 try:
-                    self._native = llvm.NativeProgram(self.graph, self._donated)
+                    self.native = llvm.NativeProgram(self.graph, self._donated)
                 except Exception as error:  # noqa: BLE001  a bug here must not keep anybody from their results
                     warnings.warn(
                         f"Wengert could not compile a graph and interprets it instead; please report this: {error!r}",
                         RuntimeWarning,
                         stacklevel=2,
                     )
-                    self._native = self.interpreted()
-            return self._native
+                    self.native = self.interpreted()
+            return self.native

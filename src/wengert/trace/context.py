@@ -10,27 +10,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ..core.builder import Builder
+if TYPE_CHECKING:
+    from .recorder import Recorder
 
-_CURRENT: Final[ContextVar[Builder | None]] = ContextVar("wengert_trace", default=None)
+_CURRENT: Final[ContextVar[Recorder | None]] = ContextVar("wengert_trace", default=None)
 
 
-def current() -> Builder | None:
+def current() -> Recorder | None:
     """Return the builder of the innermost trace; None outside of traces."""
     return _CURRENT.get()
 
 
-def enter(builder: Builder) -> Token[Builder | None]:
+def enter(builder: Recorder) -> Token[Recorder | None]:
     """Make a builder the innermost trace; to be followed by :func:`leave` in a ``finally``."""
     return _CURRENT.set(builder)
 
 
-def leave(builder: Builder, token: Token[Builder | None]) -> None:
+def leave(builder: Recorder, token: Token[Recorder | None]) -> None:
     """End a trace; its symbols are dead from now on."""
     _CURRENT.reset(token)
-    builder.finished = True
+    builder.finish()
 
 
 _CAPTURE: Final[ContextVar[Any]] = ContextVar("wengert_capture", default=None)

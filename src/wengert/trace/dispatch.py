@@ -10,6 +10,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 FUNCTIONS: Final[dict[Any, Callable[..., Any]]] = {}
 """NumPy function -> its meaning for traced arguments."""
 
+PURE: Final[set[Any]] = set()
+"""Functions of one traced value and options: what they record depends on nothing but the value's aval and the options.
+
+The recorder remembers them as a whole, see ``recorder.py``; so it does the next two."""
+
+VIEWS: Final[set[Any]] = set()
+"""Those among them whose result may be a view of the value."""
+
+OPERATIONS: Final[set[Any]] = set()
+"""Functions of several values: what they record depends on nothing but the avals, and arrays and numbers among them are
+captured as they are, one after the other."""
+
 UFUNCS: Final[dict[Any, Callable[..., Any]]] = {}
 """NumPy or SciPy ufunc -> its meaning for traced operands (positional operands only)."""
 

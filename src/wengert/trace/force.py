@@ -142,7 +142,7 @@ def observe(symbol: Sym, kind: str, read: Callable[[Any], Any]) -> Any:
     """
     seen = read(value(symbol))
     symbol.builder.guard(kind, symbol.id, seen)
-    if symbol.builder.context.guarded:
+    if symbol.builder.guarded:  # type: ignore[attr-defined]
         outer = in_outer_trace(symbol)
         if outer is not None:
             observe(outer, kind, read)

@@ -6,6 +6,7 @@ An advanced index is a basic view followed by one gather.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -51,7 +52,7 @@ class Window:
             number = builder.emit(rev, (number,), (("axes", self.reversed),))
         if self.shape != self.cut:
             number = builder.emit(reshape, (number,), (("shape", self.shape),))
-        return x if number == x.id else builder.wrap(builder, number, builder.avals[number])
+        return x if number == x.id else builder.output(number)
 
     def write(self, x: Any, value: Any) -> Any:
         """Record the overwriting of the part by a value of the part's shape."""
@@ -77,6 +78,12 @@ class Pick:
     axes: Axes
     indices: tuple[Any, ...]
     order: Axes | None
+    plain: bool = False
+    """Whether it is one index array for each of the first axes, and nothing else."""
+
+    def entries(self, x: Any, *indices: Any) -> Any:
+        """Record the reading of the entries at other indices of the same kind."""
+        return gather(self.window.read(x), *indices, axes=self.axes)
 
     def read(self, x: Any) -> Any:
         """Record the reading of the entries."""
@@ -127,19 +134,48 @@ def parse(index: Any, shape: Axes) -> Window | Pick | Computed:
     return found
 
 
+def basic_key(index: Any) -> Any:
+    """Return something hashable that only equal basic indices have in common; None where there is no telling quickly.
+
+    (Slices are not hashable before Python 3.12, and 1, 1.0 and True are equal.)
+    """
+    kind = type(index)
+    if kind is slice:
+        start, stop, step = index.start, index.stop, index.step
+        if type(start) in SIMPLE and type(stop) in SIMPLE and type(step) in SIMPLE:
+            return (start, stop, step)
+        return None
+    if kind is int:
+        return index
+    if kind is tuple:
+        keys: list[Any] = []
+        for item in index:
+            if item is None or item is Ellipsis or type(item) is int:
+                keys.append(item)
+            elif type(item) is slice:
+                key = basic_key(item)
+                if key is None:
+                    return None
+                keys.append(key)
+            else:
+                return None
+        return ("items", *keys)
+    return None
+
+
 class _AdvancedIndexError(Exception):
     pass
 
 
-_SIMPLE: Final = frozenset({int, type(None)})
+SIMPLE: Final = frozenset({int, type(None)})
 
 
 def _basic_key(item: Any) -> Any:
     if type(item) is slice:
         start, stop, step = key = (item.start, item.stop, item.step)
-        if type(start) in _SIMPLE and type(stop) in _SIMPLE and type(step) in _SIMPLE:
+        if type(start) in SIMPLE and type(stop) in SIMPLE and type(step) in SIMPLE:
             return key
-        return tuple(b if b is None else b.__index__() for b in key)
+        return tuple(b if b is None else operator.index(b) for b in key)
     if item is None or item is Ellipsis:
         return item
     if _is_int(item):
@@ -258,7 +294,7 @@ def _basic(items: list[Any], shape: Axes) -> Window:
 
 def _plain(item: slice) -> slice:
     """Let slice bounds be anything with ``__index__``."""
-    return slice(*[None if b is None else b.__index__() for b in (item.start, item.stop, item.step)])
+    return slice(*[None if b is None else operator.index(b) for b in (item.start, item.stop, item.step)])
 
 
 _WHOLE: Final[dict[Axes, Window]] = {}
@@ -282,7 +318,7 @@ def _only_arrays(items: tuple[Any, ...], shape: Axes) -> Pick | None:
     if len(items) > 1 and any(item.shape != common for item in items):
         common = np.broadcast_shapes(*[item.shape for item in items])
         items = tuple(_spread(item, common) for item in items)
-    return Pick(window, axes, items, None)
+    return Pick(window, axes, items, None, True)
 
 
 def _advanced(items: tuple[Any, ...], shape: Axes) -> Pick:
@@ -392,6 +428,9 @@ def _check_bounds(indices: Sequence[Any], axes: Sequence[int], windowed: Axes, s
         if isinstance(index, Sym) or index.size == 0:
             continue
         n = windowed[axis]
+        # Read as unsigned numbers negative ones are large: one pass tells that all is well, as it mostly is.
+        if index.dtype == np.intp and _most(index.view(np.uintp), None) < n:
+            continue
         low, high = _least(index, None), _most(index, None)
         if low < -n or high >= n:
             raise IndexError(

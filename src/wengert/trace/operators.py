@@ -16,29 +16,52 @@ from .tracer import Tracer, call_ufunc, note
 def _binary(name: str, record: Any, ufunc: Any) -> None:
     elementwise = promote.elementwise
 
+    # Both ways look for a shortcut (see recorder.py) before they do anything else: most operations of most calls are
+    # what came next at this point in an earlier call.
+
     def forward(self: Tracer, other: Any) -> Any:
+        base = self.base
+        if base is not None and (base.base is not None or base.version != self.seen):
+            self.refresh()
         builder = self.builder
+        if builder is not None:
+            kind = type(other)
+            if kind is Tracer:
+                base = other.base
+                if base is not None and (base.base is not None or base.version != other.seen):
+                    other.refresh()
+                if other.builder is builder:
+                    step = builder.node.get((ufunc, self.id, other.id))
+                    if step is not None:
+                        builder.node, number, of, _ = step
+                        return Tracer(builder, number, of)
+            elif kind is float or kind is int:
+                step = builder.node.get((ufunc, self.id, kind))
+                if step is not None:
+                    node, number, of, (how,) = step
+                    builder.values.append(other if how is None else how(other))  # an integer may not fit the dtype
+                    builder.node = node
+                    return Tracer(builder, number, of)
         if builder is None or type(other) is list:
             return call_ufunc(ufunc, "__call__", (self, other), {})
         note(builder, _getframe(1))
-        of = self.aval
-        if (
-            type(other) is Tracer
-            and other.aval is of
-            and of.dtype.kind == "f"
-            and other.builder is builder
-            and self.base is None
-            and other.base is None
-            and not builder.finished
-        ):  # the most frequent case, short: nothing to convert and nothing to broadcast
-            first = builder.emit(record, (self.id, other.id))
-            return Tracer(builder, first, builder.avals[first])
         return elementwise(record, ufunc, (self, other)) if is_operand(other) else NotImplemented
 
     def backward(self: Tracer, other: Any) -> Any:
+        base = self.base
+        if base is not None and (base.base is not None or base.version != self.seen):
+            self.refresh()
         builder = self.builder
         if builder is None or type(other) is list:
             return call_ufunc(ufunc, "__call__", (other, self), {})
+        kind = type(other)
+        if kind is float or kind is int:
+            step = builder.node.get((ufunc, kind, self.id))
+            if step is not None:
+                node, number, of, (how,) = step
+                builder.values.append(other if how is None else how(other))
+                builder.node = node
+                return Tracer(builder, number, of)
         note(builder, _getframe(1))
         return elementwise(record, ufunc, (other, self)) if is_operand(other) else NotImplemented
 
@@ -73,21 +96,45 @@ for _name, _record, _ufunc in (
     _binary(_name, _record, _ufunc)
 
 
+def _unary(name: str, ufunc: Any) -> None:
+    """Give the tracer an operator that is a ufunc of one operand."""
+    handler = UFUNCS[ufunc]
+
+    def operator(self: Tracer) -> Any:
+        if self.base is not None:
+            self.refresh()
+        builder = self.builder
+        if builder is None:
+            return call_ufunc(ufunc, "__call__", (self,), {})
+        step = builder.node.get((ufunc, self.id))
+        if step is not None:
+            builder.node, number, of, _ = step
+            return Tracer(builder, number, of)
+        note(builder, _getframe(1))
+        return handler(self)
+
+    setattr(Tracer, f"__{name}__", operator)
+
+
 def _through_ufunc(name: str, ufunc: Any, *, reflected: bool = True) -> None:
     """Give the tracer an operator that is just a call of a ufunc."""
 
-    handler = UFUNCS.get
-
-    def forward(self: Tracer, *others: Any) -> Any:
-        if others and not isinstance(others[0], _OPERANDS_AND_LISTS):
+    def forward(self: Tracer, other: Any) -> Any:
+        if not isinstance(other, _OPERANDS_AND_LISTS):
             return NotImplemented
-        if self.builder is not None:
-            note(self.builder, _getframe(1))
+        builder = self.builder
+        if builder is not None:
+            look_up = builder.operands(ufunc, (self, other))
+            if look_up is not None:
+                out = builder.recall(*look_up)
+                if out is not None:
+                    return out
+            note(builder, _getframe(1))
             if self.base is not None:
                 self.refresh()
-            if not others or type(others[0]) is not list:
-                return handler(ufunc)(self, *others)  # type: ignore[misc]
-        return call_ufunc(ufunc, "__call__", (self, *others), {})
+            if type(other) is not list:
+                return UFUNCS[ufunc](self, other)
+        return call_ufunc(ufunc, "__call__", (self, other), {})
 
     def backward(self: Tracer, other: Any) -> Any:
         return call_ufunc(ufunc, "__call__", (other, self), {})
@@ -114,10 +161,6 @@ _OPERATORS: tuple[tuple[str, Any, bool], ...] = (
     ("xor", np.bitwise_xor, True),
     ("lshift", np.left_shift, True),
     ("rshift", np.right_shift, True),
-    ("neg", np.negative, False),
-    ("pos", np.positive, False),
-    ("abs", np.absolute, False),
-    ("invert", np.invert, False),
     ("eq", np.equal, False),
     ("ne", np.not_equal, False),
     ("lt", np.less, False),
@@ -127,6 +170,34 @@ _OPERATORS: tuple[tuple[str, Any, bool], ...] = (
 )
 for _name, _function, _reflected in _OPERATORS:
     _through_ufunc(_name, _function, reflected=_reflected)
+for _name, _function in (("neg", np.negative), ("pos", np.positive), ("abs", np.absolute), ("invert", np.invert)):
+    _unary(_name, _function)
+
+
+def _power(self: Tracer, other: Any, modulus: Any = None) -> Any:
+    """Do ``self ** other``; a whole exponent is part of the structure."""
+    if modulus is not None or not isinstance(other, _OPERANDS_AND_LISTS):
+        return NotImplemented
+    if self.base is not None:
+        self.refresh()
+    builder = self.builder
+    if builder is None or type(other) is list:
+        return call_ufunc(np.power, "__call__", (self, other), {})
+    key = ("**", self.id, other) if type(other) is int else None
+    if key is not None:
+        step = builder.node.get(key)
+        if step is not None:
+            builder.node, number, of, _ = step
+            return Tracer(builder, number, of)
+    note(builder, _getframe(1))
+    before, count = builder.node, len(builder.values)
+    out = UFUNCS[np.power](self, other)
+    if key is not None and len(builder.values) == count:  # not captured: it did become part of the structure
+        builder.shortcut(before, key, out, None)
+    return out
+
+
+setattr(Tracer, "__pow__", _power)  # noqa: B010  (as below)
 
 
 def _divmod(self: Tracer, other: Any) -> Any:

@@ -128,7 +128,6 @@ def elementwise(record: Primitive, ufunc: Any, operands: Sequence[Any]) -> Any:
     At least one operand is traced.
     """
     builder: Any = None
-    avals = []
     for x in operands:
         if isinstance(x, Sym):
             if x.base is not None:
@@ -136,13 +135,25 @@ def elementwise(record: Primitive, ufunc: Any, operands: Sequence[Any]) -> Any:
             owner = x.builder
             if owner is not builder and owner is not None and (builder is None or owner.level > builder.level):
                 builder = owner
-            avals.append(x.aval)
-        else:
-            avals.append(aval_of(x))
     if builder.finished:
         raise leaked(operands[0])
+    look_up = builder.operands(ufunc, operands)
+    if look_up is not None:
+        out = builder.recall(*look_up)
+        if out is not None:
+            return out
+    before = builder.node
+    first, hows = _record(builder, record, ufunc, operands)
+    out = builder.output(first)
+    return out if look_up is None else builder.learn(before, *look_up, hows, out)
+
+
+def _record(builder: Any, record: Primitive, ufunc: Any, operands: Sequence[Any]) -> tuple[int, list[Any]]:
+    """Record an elementwise operation and what its operands need; return its number, and how values were captured."""
     emit = builder.emit
     numbers = []
+    hows: list[Any] = []
+    avals = [operand_aval(x) for x in operands]
     steps = _PLANS.get((ufunc, *avals)) or plan(ufunc, tuple(avals))
     for x, (cast, of, conversion, broadcasting) in zip(operands, steps, strict=True):
         if isinstance(x, Sym):
@@ -151,15 +162,20 @@ def elementwise(record: Primitive, ufunc: Any, operands: Sequence[Any]) -> Any:
                 number = emit(convert, (number,), conversion)
         elif cast is not None:
             if of.dtype.kind in "iu" and broadcasting is None:
-                number = builder.full(x, (), of.dtype).id  # arithmetic of indices: bounds can be derived from it
+                # Arithmetic of indices: bounds can be derived from it.  The number is structure, so that what is not
+                # captured keeps the operation from being remembered by its operands' types.
+                number = builder.full(int(cast(x)), (), of.dtype).id
             else:
-                number = builder.scalar(cast(x), of)
+                number = builder.capture(cast(x), of)
+                hows.append(None if cast is type(x) else cast)
         else:
+            count = len(builder.values)
             number = builder.constant(x if isinstance(x, np.ndarray) else np.asarray(x)[()], of)
+            if len(builder.values) > count:
+                hows.append(number if isinstance(x, np.ndarray) else None)
             if conversion is not None:
                 number = emit(convert, (number,), conversion)
         if broadcasting is not None:
             number = emit(broadcast, (number,), broadcasting)
         numbers.append(number)
-    first = emit(record, tuple(numbers))
-    return builder.wrap(builder, first, builder.avals[first])
+    return emit(record, tuple(numbers)), hows

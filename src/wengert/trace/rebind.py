@@ -288,6 +288,8 @@ class Survey:
 
     def holds(self, function: FunctionType) -> bool:
         """Say whether another look would find the same."""
+        if self.looked_up[0][0] is not function.__globals__:
+            return False
         for scope, name, value in self.looked_up:
             if scope.get(name) is not value:
                 return False
@@ -314,7 +316,7 @@ def needs_copy(function: FunctionType) -> bool:
 def survey(function: FunctionType) -> tuple[bool, bool, bool]:
     """Say whether a function or one of its helpers creates arrays, writes into arrays, has loops or choices."""
     known = _SURVEYS.get(id(function.__code__))
-    if known is not None and known.looked_up[0][0] is function.__globals__ and known.holds(function):
+    if known is not None and known.holds(function):
         return known.result  # type: ignore[no-any-return]
     creates = mutates = flows = False
     seen: set[int] = set()
@@ -457,6 +459,11 @@ def rebound(function: Callable[..., Any]) -> tuple[Callable[..., Any], bool]:
 
     Methods, ``functools.partial`` objects and callable objects are looked through.
     """
+    if type(function) is FunctionType:  # the quick way: surveyed before
+        known = _SURVEYS.get(id(function.__code__))
+        if known is not None and not libraries.load() and known.holds(function):
+            creates, mutates = known.result
+            return (_ready_copy(function) if creates else function), mutates
     function = _uncached(function)
     if type(function) in creation.INSTANCES:
         return creation.INSTANCES[type(function)](function), True

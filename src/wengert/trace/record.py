@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import numpy as np
-
 from ..core.aval import Aval, aval_of
-from ..core.builder import Builder
 from ..core.graph import Graph
 from ..core.symbol import Sym
 from ..core.tree import Tree, flatten
 from ..errors import WengertError
 from .context import current, enter, leave
-from .force import Values
 from .rebind import rebound
+from .recorder import Recorder, root
 from .tracer import Tracer
 
 LEAF: Final = flatten(0.0)[1]
@@ -40,19 +37,25 @@ class Recording:
 
     __slots__ = ("builder", "inputs", "outputs", "structure", "written")
 
-    def __init__(self, builder: Builder, inputs: list[Tracer], outputs: list[Any], structure: Tree) -> None:
+    def __init__(
+        self, builder: Recorder, inputs: list[Tracer], outputs: list[Any], structure: Tree, written: list[int]
+    ) -> None:
         self.builder = builder
         self.inputs = inputs
         self.outputs = outputs
         self.structure = structure
-        self.written = [k for k, x in enumerate(inputs) if x.id != builder.inputs[k]]
+        self.written = written
+
+    def outcome(self) -> Any:
+        """Which values are returned, and which the inputs written into have in the end."""
+        if len(self.outputs) == 1 and not self.written:
+            return self.outputs[0].id
+        outs = tuple([out.id for out in self.outputs])
+        return (outs, tuple([(k, self.inputs[k].id) for k in self.written])) if self.written else outs
 
     def key(self) -> tuple[Any, ...]:
-        """What compiled programs are kept under: structure, and which values are returned."""
-        builder = self.builder
-        outs = tuple([out.id for out in self.outputs])
-        writes = tuple([(k, self.inputs[k].id) for k in self.written]) if self.written else ()
-        return (*builder.key(), outs, writes)
+        """What compiled programs are kept under: structure and outcome."""
+        return (*self.builder.key(), self.outcome())
 
     def graph(self, names: tuple[str, ...] = (), extra: Sequence[int] = ()) -> Graph:
         """Return the graph: (inputs, constants) -> (outputs, final values of the inputs written into, ``extra``
@@ -64,7 +67,7 @@ class Recording:
 
     def constants(self) -> list[Any]:
         """Values of the constants captured: concrete, or symbols of outer traces."""
-        return [value for _, value in self.builder.constants]
+        return self.builder.values
 
 
 def record(
@@ -74,6 +77,7 @@ def record(
     values: Sequence[Any],
     guarded: bool = False,
     part: bool = False,
+    kept: bool = False,
 ) -> Recording:
     """Run a function on tracers.
 
@@ -93,44 +97,42 @@ def record(
     part
         The function is a loop's body or a branch: it may run many times or not at all, so that it must not write into
         arrays from outside.
+    kept
+        What is recorded is kept, so that it is recognised when the function is called again.  Lines of the user's
+        program are then those of the first recording: not for graphs that are shown.
     """
     outer = current()
     runnable, mutates = rebound(function)
-    builder = Builder(level=0 if outer is None else outer.level + 1, wrap=Tracer, snapshot=mutates)
+    start = root(function) if kept else None
+    builder = Recorder(0 if outer is None else outer.level + 1, Tracer, start, mutates)
+    builder.guarded = guarded or (outer is not None and outer.guarded)
     token = enter(builder)
     try:
-        inputs = []
-        known = {}
-        for of, value in zip(avals, values, strict=True):
-            tracer = builder.input(of)
-            tracer.is_array = True if of.shape else isinstance(value, np.ndarray)
-            known[tracer.id] = value
-            inputs.append(tracer)
-        guarded = guarded or (outer is not None and outer.context.guarded)
-        builder.context = Values(known, guarded, builder if part else None if outer is None else outer.context.part)
+        builder.part = builder if part else None if outer is None else outer.part
+        inputs = builder.begin(avals, values)
         args, kwargs = make_args(inputs)
         try:
             result = runnable(*args, **kwargs)
         except ValueError as error:
-            if isinstance(
-                error.__cause__, WengertError
-            ):  # NumPy puts "setting an array element with a sequence" over it
-                raise error.__cause__ from None
+            if isinstance(error.__cause__, WengertError):
+                raise error.__cause__ from None  # NumPy puts "setting an array element with a sequence" over it
             raise
         if type(result) is Tracer:
             outputs: list[Any] = [result]
             structure = LEAF
         else:
             outputs, structure = flatten(result)
-        for x in inputs:
+        written = []
+        for k, x in enumerate(inputs):
             if x.base is not None:
                 x.refresh()
+            if x.id != k:
+                written.append(k)
         for k, out in enumerate(outputs):
             # A constant is captured here and once, not at every look at the recording.
-            if not isinstance(out, Sym) or out.base is not None or out.builder is not builder:
-                number = builder.number(out)
-                outputs[k] = builder.wrap(builder, number, builder.avals[number])
-        return Recording(builder, inputs, outputs, structure)
+            if type(out) is not Tracer or out.base is not None or out.builder is not builder:
+                outputs[k] = builder.output(builder.number(out))
+        return Recording(builder, inputs, outputs, structure, written)
     finally:
         leave(builder, token)
 

@@ -21,13 +21,14 @@ from ..core.symbol import Sym
 from ..errors import UntraceableError, WengertError, explain
 from . import force, promote
 from .context import current
-from .dispatch import FUNCTIONS, UFUNCS
-from .indexing import Pick, parse
+from .dispatch import FUNCTIONS, OPERATIONS, PURE, UFUNCS
+from .indexing import SIMPLE, Pick, basic_key, parse
 from .memory import IndexView, MemoryView, contiguous
 from .outside import check_write
 
 if TYPE_CHECKING:
     from ..core.builder import Builder
+    from .recorder import Recorder
 
 
 class Tracer(Sym):
@@ -52,6 +53,7 @@ class Tracer(Sym):
 
     array: Any
     home: Any
+    builder: Recorder
     is_array: bool
     seen: int
     shared: bool
@@ -65,7 +67,7 @@ class Tracer(Sym):
         def __getattr__(self, name: str) -> Any: ...
 
     def __init__(self, builder: Builder, id: int, of: Any) -> None:
-        self.builder = builder
+        self.builder = builder  # type: ignore[assignment]  # tracers are made by recorders only
         self.id = id
         self.aval = of
         self.base = None
@@ -86,7 +88,7 @@ class Tracer(Sym):
 
     def _become(self, value: Any) -> None:
         if isinstance(value, Sym):
-            self.builder, self.id, self.array = value.builder, value.id, None
+            self.builder, self.id, self.array = value.builder, value.id, None  # type: ignore[assignment]
         else:
             self.builder, self.id, self.array = None, -1, value  # type: ignore[assignment]
 
@@ -145,13 +147,35 @@ class Tracer(Sym):
     def __getitem__(self, index: Any) -> Any:
         if self.base is not None:
             self.refresh()
-        if self.builder is None:
+        builder = self.builder
+        if builder is None:
             return fresh_view(self, index)
-        note(self.builder, _getframe(1))
+        if type(index) is slice:
+            start, stop, by = index.start, index.stop, index.step
+            key: Any = (start, stop, by)
+            if type(start) not in SIMPLE or type(stop) not in SIMPLE or type(by) not in SIMPLE:
+                key = None
+        else:
+            key = basic_key(index)
+        if key is not None:
+            step = builder.node.get((self.id, key))
+            if step is not None:  # a shortcut, see recorder.py
+                builder.node, number, of, window = step
+                out = Tracer(builder, number, of)
+                if window is not None:
+                    out.base, out.window, out.seen = self, window, self.version
+                return out
+        note(builder, _getframe(1))
+        before = builder.node
         where = parse(index, self.aval.shape)
+        if type(where) is Pick and where.plain:
+            return builder.operate(Pick, where.entries, (self, *where.indices))
         out = where.read(self)
-        if not isinstance(where, Pick) and (where.shape or index is Ellipsis):
-            return as_view(out, self, where)
+        view = not isinstance(where, Pick) and (where.shape or index is Ellipsis)
+        if view:
+            out = as_view(out, self, where)
+        if key is not None and out is not self:
+            builder.shortcut(before, (self.id, key), out, where if view else None)
         return out
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -200,15 +224,34 @@ class Tracer(Sym):
     # -- NumPy's protocols ----------------------------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if self.builder is not None:
-            note(self.builder, _getframe(1))
+        builder = self.builder
+        if builder is not None:
+            if method == "__call__" and not kwargs:  # a shortcut, see recorder.py
+                if len(inputs) == 1:
+                    if self.base is not None:
+                        self.refresh()
+                    step = builder.node.get((ufunc, self.id))
+                    if step is not None:
+                        builder.node, number, of, _ = step
+                        return Tracer(builder, number, of)
+                else:
+                    look_up = builder.operands(ufunc, inputs)
+                    out = None if look_up is None else builder.recall(*look_up)
+                    if out is not None:
+                        return out
+            note(builder, _getframe(1))
         return call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if self.builder is not None:
-            note(self.builder, _getframe(1))
+        builder = self.builder
+        if builder is not None:
+            note(builder, _getframe(1))
             implementation = FUNCTIONS.get(function)
             if implementation is not None:
+                if function in PURE and args and args[0] is self:
+                    return builder.pure(function, implementation, args, kwargs)
+                if function in OPERATIONS and not kwargs:
+                    return builder.operate(function, implementation, args)
                 return implementation(*args, **kwargs)
         return call_function(function, args, kwargs)
 
@@ -281,7 +324,7 @@ class Tracer(Sym):
 
     def concrete_mask(self) -> Any:
         """Return the values of a boolean array that an index is made of."""
-        if self.builder.context.guarded:
+        if self.builder.guarded:
             force.observe(self, "mask", lambda value: np.asarray(value).tobytes())
         return force.value(self)
 

@@ -140,7 +140,7 @@ def _power(x: Any, y: Any) -> Any:
         builder = x.builder
         if x.aval.dtype == np.float64 and not builder.finished:
             number = builder.emit(ar.integer_pow, (x.id,), (("n", n),))
-            return builder.wrap(builder, number, builder.avals[number])
+            return builder.output(number)
         wanted = promote.loop_dtypes(np.power, (x.aval, promote.operand_aval(y)))[0]
         if wanted.kind in "fc":
             return ar.integer_pow(x if x.aval.dtype == wanted else promote.as_dtype(x, wanted), n=n)

@@ -33,11 +33,12 @@ _WORD: Final = 8
 class Frame:
     """Memory for one call at a time: the arena, the table of base addresses, and the arrays behind them.
 
+    ``words`` is the head of the arena as float64 numbers: writing one there is quicker than through an array.
     ``objects`` holds the addresses of array *objects*; the native runner reads from them where their data is, which
     Python can only find out slowly.
     """
 
-    __slots__ = ("address", "arena", "heads", "held", "objects", "table")
+    __slots__ = ("address", "arena", "heads", "held", "objects", "table", "words")
 
     def __init__(self, size: int, n_bases: int) -> None:
         # NumPy aligns to 16 bytes only; the arena starts at the next cache line.
@@ -48,6 +49,7 @@ class Frame:
         self.table[0, 0] = self.arena.ctypes.data
         self.address = int(self.table.ctypes.data)
         self.objects = memoryview(self.table[1])
+        self.words: Any = None
         self.heads: dict[Any, Any] = {}
         self.held: list[Any] = [None] * n_bases
 
@@ -139,6 +141,8 @@ class NativeProgram:
                     self._bases[buffer] = (number, 0)
                     self._moving.append((number, buffer))
                     number += 1
+        self._floats = [(k, offset // _WORD) for k, dtype, offset in self._scalars if dtype == np.float64]
+        self._others = [k for k, dtype, _ in self._scalars if dtype != np.float64]
         self._results = [(k, offset) for k, (base, _, offset) in enumerate(self._outputs) if base < 0 and offset >= 0]
         self._status = -1
         if fused.status is not None:
@@ -258,6 +262,7 @@ class NativeProgram:
 
     def _new_frame(self) -> Frame:
         frame = Frame(self.arena, self._n_bases)
+        frame.words = frame.arena[: self._head].view(np.float64).data
         for number, array in self._literals:
             frame.table[0, number] = array.ctypes.data
             frame.held[number] = array
@@ -278,7 +283,10 @@ class NativeProgram:
         objects, heads = frame.objects, frame.heads
         if self._taken:
             args = self._given(args)
-        for k, _, _ in self._scalars:
+        words = frame.words
+        for k, word in self._floats:
+            words[word] = args[k]
+        for k in self._others:
             heads[k][0] = args[k]
         keep = []
         for k, number in self._arrays:

@@ -91,7 +91,7 @@ def quickly_reduced(record: Primitive, x: Tracer, axis: Any, keepdims: Any) -> A
     if x.base is not None:
         x.refresh()
     keepdims = keepdims is not NOT_GIVEN and bool(keepdims)
-    key = (x.aval, axis if type(axis) is not list else tuple(axis), keepdims)
+    key = (x.aval, axis if type(axis) is not list else tuple(axis), type(axis), keepdims)
     plan = _REDUCED.get(key)
     if plan is None:
         if len(_REDUCED) > 10_000:
@@ -103,7 +103,7 @@ def quickly_reduced(record: Primitive, x: Tracer, axis: Any, keepdims: Any) -> A
     number = builder.emit(record, (x.id,), plan[0])
     if plan[1] is not None:
         number = builder.emit(reshape, (number,), plan[1])
-    return Tracer(builder, number, builder.avals[number])
+    return builder.output(number)
 
 
 def finish(result: Any, out: Any, what: str) -> Any:

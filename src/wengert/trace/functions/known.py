@@ -24,7 +24,7 @@ def known(x: Any) -> Any:
         raise TypeError(
             f"integers or booleans are needed here, not {x!r}\n  at:    {user_line()}\n  fix:   use .astype(int)"
         )
-    if x.builder.context.guarded:
+    if x.builder.guarded:
         observe(x, "mask", lambda seen: np.asarray(seen).tobytes())
     return np.asarray(value(x))
 

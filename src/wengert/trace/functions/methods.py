@@ -14,6 +14,7 @@ from ...core.aval import aval
 from ...core.source import user_line
 from ...ops import arithmetic
 from .. import operators
+from ..dispatch import FUNCTIONS, PURE
 from ..promote import as_dtype
 from ..tracer import Tracer, as_view, call_function, fresh, note, wrap_result
 from .common import Axes
@@ -28,8 +29,11 @@ def _method(name: str) -> Any:
     function = getattr(np, name)
 
     def method(self: Tracer, *args: Any, **kwargs: Any) -> Any:
-        if self.builder is not None:
-            note(self.builder, _getframe(1))
+        builder = self.builder
+        if builder is not None:
+            note(builder, _getframe(1))
+            if function in PURE:
+                return builder.pure(function, FUNCTIONS[function], (self, *args), kwargs)
         return call_function(function, (self, *args), kwargs)
 
     method.__name__ = name
@@ -44,13 +48,23 @@ for _name in _SAME_NAME:
 def _reshape(self: Tracer, *shape: Any, order: str = "C", copy: Any = None) -> Any:
     """Return a view in another shape."""
     wanted = shape[0] if len(shape) == 1 else shape
+    if order == "C" and self.builder is not None:
+        note(self.builder, _getframe(1))
+        return self.builder.pure(np.reshape, FUNCTIONS[np.reshape], (self, wanted), {})
     return call_function(np.reshape, (self, wanted), {"order": order} if order != "C" else {})
 
 
 def _transpose(self: Tracer, *axes: Any) -> Any:
     """Return a view with the axes in another order."""
     wanted = axes[0] if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))) else axes or None
-    return call_function(np.transpose, (self, wanted), {})
+    return _turned(self, wanted, _getframe(1))
+
+
+def _turned(self: Tracer, axes: Any, frame: Any) -> Any:
+    if self.builder is None:
+        return call_function(np.transpose, (self, axes), {})
+    note(self.builder, frame)
+    return self.builder.pure(np.transpose, FUNCTIONS[np.transpose], (self, axes), {})
 
 
 def _copy(self: Tracer, order: str = "C") -> Any:
@@ -111,7 +125,7 @@ Tracer.__contains__ = _contains  # type: ignore[operator]
 Tracer.fill = _fill  # type: ignore[attr-defined]
 Tracer.conj = Tracer.conjugate = _conj  # type: ignore[attr-defined]
 Tracer.tolist = _tolist  # type: ignore[attr-defined]
-Tracer.T = property(lambda self: np.transpose(self))  # type: ignore[attr-defined]
+Tracer.T = property(lambda self: _turned(self, None, _getframe(1)))  # type: ignore[attr-defined]
 Tracer.mT = property(lambda self: np.swapaxes(self, -1, -2))  # type: ignore[attr-defined]
 Tracer.nbytes = property(lambda self: self.aval.nbytes)  # type: ignore[attr-defined]
 Tracer.itemsize = property(lambda self: self.aval.dtype.itemsize)  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ import numpy as np
 from ...core.source import user_line
 from ...errors import ShapeError, UntraceableError, explain
 from ...ops.product import dot as dot_primitive
-from ..dispatch import UFUNCS, implements
+from ..dispatch import OPERATIONS, UFUNCS, implements
 from ..tracer import Tracer
 from .common import as_dtype, finish, normalize_axes, operand_aval, stretch, together
 from .reductions import common_dtype
@@ -49,28 +49,33 @@ def _no_axes(name: str, axes: Any) -> None:
 _ONE_AXIS = {(n, m): (("contract", ((n - 1,), (max(m - 2, 0),))), ("batch", ((), ()))) for n in (1, 2) for m in (1, 2)}
 
 
-def _quick_matmul(x1: Any, x2: Any, n: int, m: int) -> Any:
-    """Record a product of matrices or vectors of one dtype in one trace: what most products are."""
-    lead = x1 if isinstance(x1, Tracer) else x2
-    builder = lead.builder
-    for x in (x1, x2):
-        if isinstance(x, Tracer) and x.builder is not builder:
-            return None
-    if builder is None or builder.finished:
-        return None
-    number = builder.emit(dot_primitive, (builder.number(x1), builder.number(x2)), _ONE_AXIS[n, m])
-    return Tracer(builder, number, builder.avals[number])
+def _quick_matmul(builder: Any, look_up: Any, x1: Any, x2: Any, n: int, m: int) -> Any:
+    """Record a product of matrices or vectors of one dtype: what most products are."""
+    before = builder.node
+    numbers = (builder.number(x1), builder.number(x2))
+    out = builder.output(builder.emit(dot_primitive, numbers, _ONE_AXIS[n, m]))
+    return builder.learn(before, *look_up, [numbers[0 if x is x1 else 1] for x in look_up[1]], out)
 
 
 def matmul(x1: Any, x2: Any, /, *, axes: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """``x1 @ x2``: matrix product over the last two axes, the leading ones broadcast."""
+    builder = (x1 if isinstance(x1, Tracer) else x2).builder
+    look_up = None if builder is None or builder.finished else builder.operands(np.matmul, (x1, x2))
+    if look_up is not None and axes is None and axis is None:
+        out = builder.recall(*look_up)
+        if out is not None:
+            return out
     _no_axes("matmul", axes if axis is None else axis)
     first, second = operand_aval(x1), operand_aval(x2)
     n, m = first.ndim, second.ndim
-    if 0 < n <= 2 and 0 < m <= 2 and first.dtype is second.dtype and first.shape[-1] == second.shape[max(m - 2, 0)]:
-        quick = _quick_matmul(x1, x2, n, m)
-        if quick is not None:
-            return quick
+    if (
+        look_up is not None
+        and 0 < n <= 2
+        and 0 < m <= 2
+        and first.dtype is second.dtype
+        and first.shape[-1] == second.shape[max(m - 2, 0)]
+    ):
+        return _quick_matmul(builder, look_up, x1, x2, n, m)
     if n == 0 or m == 0:
         raise ValueError(
             f"matmul: an operand has no dimensions: {np.shape(x1)} @ {np.shape(x2)}\n  at:    {user_line()}"
@@ -138,6 +143,9 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 
 def _tuple(axes: Any) -> tuple[int, ...]:
     return (int(axes),) if isinstance(axes, (int, np.integer)) else tuple(axes)
+
+
+OPERATIONS.update((np.dot, np.inner, np.outer, np.vdot))
 
 
 # -- products of vectors ----------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...ops import arithmetic, compare, reduce
-from ..dispatch import FUNCTIONS, REDUCTIONS, implements
+from ..dispatch import FUNCTIONS, OPERATIONS, PURE, REDUCTIONS, implements
 from ..promote import broadcast_shape
 from ..ufuncs import truth
 from .common import (
@@ -237,6 +237,9 @@ def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return np.sum(truth(traced(a)), axis=axis, keepdims=keepdims)
 
 
+OPERATIONS.add(np.where)
+
+
 @implements(np.where)
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     if x is None and y is None:
@@ -252,3 +255,6 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
 def common_dtype(avals: Any) -> Any:
     """Return the dtype that NumPy gives to the union of operands; Python scalars adapt."""
     return np.result_type(*[{"f": 0.0, "i": 0, "c": 0j}[of.dtype.kind] if of.weak else of.dtype for of in avals])
+
+
+PURE.update((np.sum, np.prod, np.max, np.min, np.mean, np.var, np.std, np.ptp, np.any, np.all, np.argmax, np.argmin))

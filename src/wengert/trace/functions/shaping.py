@@ -11,7 +11,7 @@ import numpy as np
 from ...core.source import user_line
 from ...ops import arithmetic, shape
 from ..context import current
-from ..dispatch import implements
+from ..dispatch import PURE, VIEWS, implements
 from ..memory import is_row_major, layout, read_only, reshaped
 from ..tracer import as_view, fresh
 from .arrays import array
@@ -284,3 +284,7 @@ def ndim_of(a: Any) -> int:
 def size_of(a: Any, axis: Any = None) -> int:
     of = operand_aval(a)
     return of.size if axis is None else math.prod(of.shape[i] for i in normalize_axes(axis, of.ndim))
+
+
+VIEWS.update((np.reshape, np.ravel, np.transpose, np.swapaxes, np.expand_dims, np.squeeze, np.broadcast_to))
+PURE.update(VIEWS)
