@@ -151,7 +151,7 @@ class Call:
     ) -> Recording:
         """Run the function on tracers in place of the chosen arguments."""
         values = self.leaves if values is None else values
-        return record(self.function, self._make_args, avals or self.avals, values, guarded, kept)
+        return record(self.function, self._make_args, avals or self.avals, values, guarded=guarded, kept=kept)
 
     def _make_args(self, tracers: list[Tracer]) -> tuple[list[Any], dict[str, Any]]:
         if self.positions == _FIRST and self.single:

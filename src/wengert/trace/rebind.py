@@ -462,8 +462,8 @@ def rebound(function: Callable[..., Any]) -> tuple[Callable[..., Any], bool]:
     if type(function) is FunctionType:  # the quick way: surveyed before
         known = _SURVEYS.get(id(function.__code__))
         if known is not None and not libraries.load() and known.holds(function):
-            creates, mutates = known.result
-            return (_ready_copy(function) if creates else function), mutates
+            creates, mutates, flows = known.result
+            return (_ready_copy(function) if creates or (flows and needs_copy(function)) else function), mutates
     function = _uncached(function)
     if type(function) in creation.INSTANCES:
         return creation.INSTANCES[type(function)](function), True
