@@ -10,18 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..core.aval import aval
 from ..core.builder import Builder
 from ..core.graph import Equation, Graph, prune
 from ..ops.loop_operands import operands, parameters
 from ..ops.residuals import MOVEMENT
-from ..ops.subgraph import SubGraph, remake, sub_graph, zeros
+from ..ops.subgraph import SubGraph, remake, sub_graph
+from .rows import has_control
 from .simplify import simplify
-
-
-def has_control(graph: Graph) -> bool:
-    """Say whether a graph has loops or choices in it."""
-    return any(equation.primitive.name in ("loop", "cond") for equation in graph.equations)
 
 
 def tidy(graph: Graph) -> Graph:
@@ -197,79 +192,3 @@ def _without_steady(body: Graph, consts: int) -> tuple[Graph, list[int], list[Eq
     outside = prune([e for e in body.equations if e.outputs[0] in gone or e.outputs[0] in moved], hoisted)
     inputs = (*body.inputs[: 1 + consts], *hoisted, *body.inputs[1 + consts :])
     return Graph(body.avals, inputs, tuple(rest), body.outputs), hoisted, outside
-
-
-# -- rows -------------------------------------------------------------------------------------------------------------
-
-
-def without_rows(graph: Graph) -> Graph:
-    """Return a graph whose loops have nothing but constants and a carry, for machines that know only memory.
-
-    A row of an input is read by its number; a row of a result is written, by its number, into an array that is carried.
-    """
-    if not has_control(graph):
-        return graph
-    builder = Builder(reuse=True)
-    env: dict[int, Any] = {i: builder.input(graph.avals[i]) for i in graph.inputs}
-    for equation in graph.equations:
-        params = dict(equation.params)
-        builder.place = equation.source
-        if equation.primitive.name == "loop":
-            outs = _unrowed(builder, equation, [env[i] for i in equation.inputs], params)
-        elif equation.primitive.name == "cond":
-            branches = tuple([SubGraph.from_graph(without_rows(branch)) for branch in params["branches"]])
-            outs = builder.apply(equation.primitive, [env[i] for i in equation.inputs], (("branches", branches),))
-        else:
-            remake(builder, env, [equation])
-            continue
-        env.update(zip(equation.outputs, outs, strict=True))
-    builder.place = None
-    return builder.build([env[i] for i in graph.outputs], graph.names)
-
-
-def _unrowed(builder: Builder, equation: Equation, args: list[Any], params: dict[str, Any]) -> Any:
-    body, test = SubGraph.from_graph(without_rows(params["body"])), params["test"]
-    consts, carry, length = params["consts"], params["carry"], params["length"]
-    given = operands(args, consts, carry, params["counted"])
-    n_ys = len(body.outputs) - carry
-    if not given.xs and not n_ys:
-        changed = {**params, "body": body}
-        return builder.apply(equation.primitive, args, tuple(changed.items()))
-    stacks = [zeros(builder, of) for of in _stacked(body, carry, length)]
-    n_xs = len(given.xs)
-
-    def write(k: Any, *rest: Any) -> list[Any]:
-        b = k.builder
-        cs, xs = rest[:consts], rest[consts : consts + n_xs]
-        state, ys = rest[consts + n_xs : consts + n_xs + carry], rest[consts + n_xs + carry :]
-        rows = [b.apply_named("gather", x, k, axes=(0,)) for x in xs]
-        values = dict(zip(body.inputs, [k, *cs, *state, *rows], strict=True))
-        remake(b, values, body.equations)
-        outs = [values[i] for i in body.outputs]
-        kept = [b.apply_named("gather_set", y, out, k, axes=(0,)) for y, out in zip(ys, outs[carry:], strict=True)]
-        return [*outs[:carry], *kept]
-
-    before = [*given.consts, *given.xs]
-    avals = [body.in_avals[0], *[x.aval for x in [*before, *given.carry, *stacks]]]
-    inner = sub_graph(avals, write)
-    check = None
-    if test is not None:
-        check = sub_graph(avals, lambda k, *rest: _checked(test, k, rest, consts, n_xs, carry))
-    return builder.apply(
-        equation.primitive,
-        [*given.number, *before, *given.carry, *stacks],
-        parameters(
-            inner, check, consts + n_xs, carry + n_ys, length, params["reverse"], params["counted"], params["grows"]
-        ),
-    )
-
-
-def _stacked(body: Graph, carry: int, length: int | None) -> list[Any]:
-    return [aval((length or 0, *of.shape), of.dtype) for of in body.out_avals[carry:]]
-
-
-def _checked(test: SubGraph, k: Any, rest: Sequence[Any], consts: int, n_xs: int, carry: int) -> list[Any]:
-    args = [k, *rest[:consts], *rest[consts + n_xs : consts + n_xs + carry]]
-    values = dict(zip(test.inputs, args, strict=True))
-    remake(k.builder, values, test.equations)
-    return [values[i] for i in test.outputs]

@@ -41,7 +41,7 @@ def add_loop(
     counted: bool,
     grows: Any,
 ) -> None:
-    """Append a loop (without rows in or out; see ``transforms.loops``)."""
+    """Append a loop (without rows in or out; see ``transforms.rows``)."""
     first = int(counted)
     count_id = equation.inputs[0] if counted else None
     const_ids = equation.inputs[first : first + consts]

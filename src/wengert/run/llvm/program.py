@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.graph import Graph
 from ...ops.loop_operands import TapeFull
-from ...transforms.loops import without_rows
+from ...transforms.rows import without_rows
 from .blas import describe_product
 from .callback import FAILED, raise_failure
 from .control import TAPE, settle
