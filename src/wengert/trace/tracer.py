@@ -18,13 +18,14 @@ from ..core.aval import aval, aval_of
 from ..core.builder import leaked
 from ..core.source import INTERNAL_FILES, is_internal, user_line
 from ..core.symbol import Sym
-from ..errors import UntraceableError, WengertError, explain
+from ..errors import UntraceableError, explain
 from . import force, promote
 from .context import current
 from .dispatch import FUNCTIONS, OPERATIONS, PURE, UFUNCS
 from .indexing import SIMPLE, Pick, basic_key, parse
 from .memory import IndexView, MemoryView, contiguous
 from .outside import check_write
+from .refusal import STAY_ARRAY, STAY_FLOAT, untraceable
 
 if TYPE_CHECKING:
     from ..core.builder import Builder
@@ -259,7 +260,7 @@ class Tracer(Sym):
         self.refresh()
         if self.builder is None:
             return np.array(self.array, dtype, copy=copy)
-        raise untraceable("turned into a plain NumPy array", self, _STAY_ARRAY)
+        raise untraceable("turned into a plain NumPy array", self, STAY_ARRAY)
 
     # -- Python asks for a value ----------------------------------------------------------------------------------
 
@@ -303,13 +304,13 @@ class Tracer(Sym):
         self.refresh()
         if self.builder is None:
             return float(self.array)
-        raise untraceable("turned into a Python float", self, _STAY_FLOAT)
+        raise untraceable("turned into a Python float", self, STAY_FLOAT)
 
     def __complex__(self) -> complex:
         self.refresh()
         if self.builder is None:
             return complex(self.array)
-        raise untraceable("turned into a Python complex", self, _STAY_FLOAT)
+        raise untraceable("turned into a Python complex", self, STAY_FLOAT)
 
     def item(self, *args: Any) -> Any:
         """Return an entry as a scalar (a traced one)."""
@@ -513,31 +514,6 @@ def fitted(value: Any, shape: tuple[int, ...], into: Tracer) -> Any:
 def np_array(value: Any) -> Any:
     """``np.array`` of a nested list that holds traced values."""
     return FUNCTIONS[np.array](value)
-
-
-_STAY_FLOAT = (
-    "stay in NumPy: x instead of float(x), np.sin(x) instead of math.sin(x); code that needs Python numbers "
-    "gets a rule with wg.custom_jvp; an array that it is written into must be made inside the function or be an "
-    "argument that is differentiated"
-)
-_STAY_ARRAY = (
-    "stay in NumPy, whose functions take traced values; code that needs real arrays gets a rule with wg.custom_jvp; an "
-    "array that it is written into must be made inside the function or be an argument that is differentiated"
-)
-
-
-def untraceable(what: str, value: Any, fix: str = _STAY_ARRAY) -> WengertError:
-    """Return the error for a use of a traced value that no graph can record."""
-    if value.builder is not None and value.builder.finished:
-        return leaked(value)
-    return UntraceableError(
-        explain(
-            f"A traced value cannot be {what}: it stands for any value, and its derivative would be lost.",
-            found=repr(value),
-            line=user_line(),
-            fix=fix,
-        )
-    )
 
 
 PASSED_THROUGH: set[Any] = set()
