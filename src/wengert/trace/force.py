@@ -58,13 +58,17 @@ class Values:
     """The values of a trace that have been asked for; kept with its builder as ``builder.context``.
 
     ``part`` is the builder of the innermost loop body or branch that is being recorded, if any; ``lifted`` are arrays
-    that are constants of it.
+    that are constants of it, ``ranges`` bounds of loop counters, and ``outer`` is the enclosing trace.
     """
 
-    __slots__ = ("_first", "_scanned", "guarded", "inputs", "known", "lifted", "makers", "part")
+    __slots__ = ("_first", "_scanned", "guarded", "inputs", "known", "lifted", "makers", "outer", "part", "ranges")
 
-    def __init__(self, known: dict[int, Any], guarded: bool, part: Builder | None = None) -> None:
+    def __init__(
+        self, known: dict[int, Any], guarded: bool, part: Builder | None = None, outer: Builder | None = None
+    ) -> None:
         self.part = part
+        self.outer = outer
+        self.ranges: dict[int, tuple[int, int]] = {}
         self.lifted: dict[Any, Any] = {}
         self.known = known
         self.inputs = dict(known) if guarded else known

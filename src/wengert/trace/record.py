@@ -109,6 +109,7 @@ def record(
     token = enter(builder)
     try:
         builder.part = builder if part else None if outer is None else outer.part
+        builder.outer = outer
         inputs = builder.begin(avals, values)
         args, kwargs = make_args(inputs)
         try:

@@ -150,11 +150,13 @@ class Recorder(Builder):
         The recording is used for other values, too.
     part : Builder or None
         That of the innermost loop body or branch that is being recorded, if any.
+    outer : Builder or None
+        The enclosing trace.
     values : list
         What the captured values are in this run, in the order of their capture.
     """
 
-    __slots__ = ("_end", "_lasting", "_lists", "_values", "given", "guarded", "node", "part", "start", "values")
+    __slots__ = ("_end", "_lasting", "_lists", "_values", "given", "guarded", "node", "outer", "part", "start", "values")
 
     def __init__(self, level: int, wrap: Any, start: Node | None, snapshot: bool) -> None:
         # Not Builder's: the lists are not made before somebody asks for them.
@@ -163,6 +165,7 @@ class Recorder(Builder):
         self.snapshot = snapshot
         self.guarded = False
         self.part: Builder | None = None
+        self.outer: Builder | None = None
         self._values: Values | None = None
         self.given: Sequence[Any] = ()
         self.finished = False
@@ -198,7 +201,7 @@ class Recorder(Builder):
     def context(self) -> Values:
         """The values that have been asked for."""
         if self._values is None:
-            self._values = Values(dict(enumerate(self.given)), self.guarded, self.part)
+            self._values = Values(dict(enumerate(self.given)), self.guarded, self.part, self.outer)
         return self._values
 
     @property

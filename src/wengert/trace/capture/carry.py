@@ -25,6 +25,7 @@ from ..outside import OuterWriteError, is_outside, root_of
 from ..record import value_aval
 from ..tracer import Tracer, is_traced
 from .emission import emit
+from .extents import counter_range
 from .iterables import Steps
 from .notes import NotCapturedError, attempt
 from .parts import common
@@ -147,7 +148,7 @@ class Recorder:
         for name in sorted(site.stored & self.cells.keys()):
             for leaf in leaves_of(content(self.cells[name])):
                 if isinstance(leaf, Tracer) and is_mutable(leaf):
-                    self._add(root_of(leaf))
+                    self._add(root_of(leaf), name)
 
     # -- the guess ----------------------------------------------------------------------------------------------------
 
@@ -176,7 +177,7 @@ class Recorder:
         self.slots.append(slot)
         return slot
 
-    def _add(self, root: Any) -> bool:
+    def _add(self, root: Any, name: str = "an array") -> bool:
         """Carry an array that is written into; say whether that is new."""
         part = innermost().context.part
         if part is not None and is_outside(root, part):
@@ -187,7 +188,7 @@ class Recorder:
             if slot.start is root:
                 new, slot.target = not slot.target, True
                 return new
-        self.slots.append(Slot(root, seen_aval(snapshot(root)), "an array", True))
+        self.slots.append(Slot(root, seen_aval(snapshot(root)), name, True))
         return True
 
     # -- recording ----------------------------------------------------------------------------------------------------
@@ -247,6 +248,8 @@ class Recorder:
         with self._inside(given):
             others = {n: c for n, c in self.cells.items() if all(c is not v.cell for v in self.variables)}
             ask = changed(others)
+            if self.steps is not None:
+                counter_range(k, self.steps.count)
             self.signal = self.body(self.steps.item(k)) if self.steps is not None else self.body()
             if ask():
                 raise NotCapturedError(f"{ask()}, a list, dict or set, is changed in place")

@@ -16,6 +16,7 @@ from ..context import current
 from ..dispatch import FUNCTIONS
 from ..outside import root_of
 from ..tracer import Tracer, builder_of, is_traced, note
+from . import ragged
 
 _INPLACE: Final = {
     "Add": operator.iadd,
@@ -36,6 +37,12 @@ _INPLACE: Final = {
 
 def getitem(x: Any, index: Any) -> Any:
     """Return ``x[index]``."""
+    if ragged.dynamic(index):
+        if isinstance(x, np.ndarray):
+            x = _constant(x, current())
+        if isinstance(x, Tracer):
+            _attribute(x)
+            return ragged.read(x, index)
     if type(x) is Tracer:
         _attribute(x)
         return _lifted(x, index)[index] if x.builder is None and is_traced(index) else x[index]
@@ -53,6 +60,9 @@ def store(value: Any, x: Any, index: Any) -> None:
         _attribute(x)
     else:
         _check_outside(x)
+    if type(x) is Tracer and ragged.dynamic(index):
+        ragged.write(x, index, value)
+        return
     x[index] = value
 
 
@@ -64,6 +74,11 @@ def augment(x: Any, index: Any, operation: str, value: Any) -> None:
     if type(x) is Tracer or isinstance(part, Tracer):
         _attribute(x if isinstance(x, Tracer) else part)
     inplace: Any = _INPLACE[operation]
+    if ragged.dynamic(index):  # a view, through which it has been written
+        made = inplace(part, value)
+        if made is not part:
+            part[...] = made
+        return
     x[index] = inplace(part, value)
 
 
