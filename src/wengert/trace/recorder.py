@@ -156,7 +156,19 @@ class Recorder(Builder):
         What the captured values are in this run, in the order of their capture.
     """
 
-    __slots__ = ("_end", "_lasting", "_lists", "_values", "given", "guarded", "node", "outer", "part", "start", "values")
+    __slots__ = (
+        "_end",
+        "_lasting",
+        "_lists",
+        "_values",
+        "given",
+        "guarded",
+        "node",
+        "outer",
+        "part",
+        "start",
+        "values",
+    )
 
     def __init__(self, level: int, wrap: Any, start: Node | None, snapshot: bool) -> None:
         # Not Builder's: the lists are not made before somebody asks for them.

@@ -72,7 +72,7 @@ def plus(a: Form, b: Form, sign: int = 1) -> Form:
 def bounds(form: Form) -> tuple[int | None, int | None]:
     """Return the least and the largest value of a form; None where it is not known."""
     ranges: dict[Any, tuple[int, int]] = {}
-    builder = current()
+    builder: Any = current()
     while builder is not None:
         ranges.update({(id(builder), number): r for number, r in builder.context.ranges.items()})
         builder = builder.context.outer
