@@ -18,7 +18,10 @@ function single(): Plugin {
         if (name !== 'index.html') delete bundle[name];
       }
       // A script ends at `</script` even inside of a string; `<!--` would begin a comment.
-      const code = found.code.replaceAll('</script', '<\\/script').replaceAll('<!--', '<\\!--').trim();
+      const code = found.code.replaceAll('</script', '<\\/script').replaceAll('<!--', '<\\!--')
+        // Its hash must hold whatever encoding the page around it has (a notebook's frame).
+        .replace(/[\u0080-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+        .trim();
       const hash = createHash('sha256').update(code).digest('base64');
       const policy = [
         "default-src 'none'", // no connection, no frame, no form: the page reaches nothing

@@ -303,3 +303,20 @@ def test_the_drawing_can_be_saved(show: Any) -> None:
         data = download.value.path().read_bytes()
         assert data.startswith(start), what
         assert len(data) > 2000
+
+
+def test_in_a_notebooks_frame(browser: Any, tmp_path: Any) -> None:
+    made = page()
+    # No encoding is said: the frame's script must be admitted all the same.
+    (tmp_path / "notebook.html").write_bytes(b"<!doctype html><body>" + made._repr_html_().encode())
+    context = browser.new_context()
+    tab = context.new_page()
+    errors: list[str] = []
+    tab.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    tab.goto((tmp_path / "notebook.html").as_uri())
+    frame = tab.frame_locator("iframe")
+    frame.locator(".node").first.wait_for()
+    frame.get_by_role("button", name="Step", exact=True).click()
+    assert "v2 = 0.9093" in frame.locator("#n-e0").text_content()
+    assert errors == []
+    context.close()

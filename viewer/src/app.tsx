@@ -38,7 +38,7 @@ export const PANELS: [id: string, label: string, panel: ComponentType][] = [
 ];
 
 export function App() {
-  useEffect(() => document.body.setAttribute('data-ready', 'true'), []);
+  useEffect(() => void requestAnimationFrame(() => performance.mark('interactive')), []);
   useSignalEffect(() => {
     const root = document.documentElement;
     if (theme.value === 'auto') root.removeAttribute('data-theme');

@@ -4,7 +4,8 @@ import { App } from './app';
 import { embedded, VERSION, type Doc, type Tour } from './document';
 import { listenToKeys } from './keys';
 import { apply, run } from './live/run';
-import { busy } from './graph/view';
+import { warm } from './graph/elk';
+import { busy, drawing } from './graph/view';
 import { begin, doc, expanded, go, live, mode, model, step, tours } from './state';
 import 'katex/dist/katex.min.css';
 import './style/base.css';
@@ -12,6 +13,7 @@ import './style/graph.css';
 import './style/panels.css';
 
 function start(): void {
+  warm();
   const place = document.getElementById('app')!;
   const given = embedded<Doc>('document');
   if (given && given.version > VERSION) {
@@ -21,8 +23,9 @@ function start(): void {
   tours.value = embedded<Tour[]>('tours') ?? [];
   begin(given);
   render(<App />, place);
+  const layout = () => drawing.value?.layout;
   // For the console and for tests: what the page computes with.
-  Object.assign(globalThis, { wengert: { apply, run, begin, go, doc, step, mode, live, model, expanded, busy } });
+  Object.assign(globalThis, { wengert: { apply, run, begin, go, doc, step, mode, live, model, expanded, busy, layout } });
   listenToKeys();
 }
 

@@ -1,7 +1,21 @@
 /** The user's source beside the graph: the line of the current equation is marked, a click goes to a line's equations. */
+import { computed } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { doc, focus, go, hovered, mode, model, step } from './state';
 import { reveal } from './graph/view';
+
+/** Block and line -> equations that come from it. */
+const places = computed(() => {
+  const found = new Map<string, number[]>();
+  doc.value?.graph.equations.forEach((e, k) => {
+    if (!e.at) return;
+    const key = `${e.at[0]}:${e.at[1]}`;
+    const known = found.get(key);
+    if (known) known.push(k);
+    else found.set(key, [k]);
+  });
+  return found;
+});
 
 export function SourceView() {
   const d = doc.value;
@@ -12,14 +26,6 @@ export function SourceView() {
   const overAt = over && over.equation >= 0 && d ? d.graph.equations[over.equation].at : null;
   useEffect(() => here.current?.scrollIntoView({ block: 'nearest' }), [at?.[0], at?.[1]]);
   if (!d || !m) return null;
-  const places = new Map<string, number[]>();
-  d.graph.equations.forEach((e, k) => {
-    if (!e.at) return;
-    const key = `${e.at[0]}:${e.at[1]}`;
-    const known = places.get(key);
-    if (known) known.push(k);
-    else places.set(key, [k]);
-  });
   const jump = (equations: number[]): void => {
     const backward = mode.value === 'reverse' && step.value > m.equationNodes.length;
     const sorted = backward ? [...equations].reverse() : equations;
@@ -37,7 +43,7 @@ export function SourceView() {
           <ol start={source.first}>
             {source.lines.map((line, n) => {
               const number = source.first + n;
-              const equations = places.get(`${b}:${number}`);
+              const equations = places.value.get(`${b}:${number}`);
               const now = at?.[0] === b && at[1] === number;
               const hover = overAt?.[0] === b && overAt[1] === number;
               return (

@@ -12,6 +12,11 @@ function engine(): InstanceType<typeof ELK> {
   return elk;
 }
 
+/** Start the worker, which takes a while to load its code. */
+export function warm(): void {
+  engine();
+}
+
 export function layered(graph: ElkNode): Promise<ElkNode> {
   return engine().layout(graph);
 }

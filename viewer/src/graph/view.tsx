@@ -77,6 +77,7 @@ export function Graph() {
         drawing.value = fresh;
         restoreFocus();
         busy.value = !final;
+        if (final) performance.mark('drawn');
       };
       // A page that has nothing to show yet shows the plain layout until the good one is there.
       const early = last === m ? undefined : setTimeout(() => show(quick(m, seen, way), false), PATIENCE);
