@@ -64,7 +64,7 @@ export const trail = signal<Level[]>([]);
 export const run = signal(0);
 
 export function insideOf(equation: number): Inside | undefined {
-  return doc.value?.inside[String(equation)];
+  return doc.value?.inside?.[String(equation)];
 }
 
 /** Look inside of an equation: at the last run if the backward pass is on, else at the first. */

@@ -12,6 +12,8 @@ export class Viewport {
   private scale = 1;
   private scene: SVGGElement | null = null;
   private content = { width: 1, height: 1 };
+  /** Of the window; asking the element each time would make the browser lay out everything at each step. */
+  private size = { width: 0, height: 0 };
   private frame = 0;
   private culling = 0;
   private readonly pointers = new Map<number, [number, number]>();
@@ -29,8 +31,14 @@ export class Viewport {
     canvas.addEventListener('pointercancel', this.up);
     canvas.addEventListener('click', this.swallow, true);
     canvas.addEventListener('keydown', this.key);
-    this.observer = new ResizeObserver(() => this.apply());
+    this.observer = new ResizeObserver(([entry]) => {
+      const { width, height } = entry.contentRect;
+      this.size = { width, height };
+      this.apply();
+    });
     this.observer.observe(canvas);
+    const { width, height } = canvas.getBoundingClientRect();
+    this.size = { width, height };
   }
 
   stop(): void {
@@ -51,7 +59,7 @@ export class Viewport {
   private begin(): void {
     this.fit();
     if (this.scale >= SMALLEST_READABLE) return;
-    const { width, height } = this.canvas.getBoundingClientRect();
+    const { width, height } = this.size;
     this.scale = SMALLEST_READABLE;
     const across = this.content.width * this.scale;
     const down = this.content.height * this.scale;
@@ -61,7 +69,7 @@ export class Viewport {
   }
 
   fit = (): void => {
-    const { width, height } = this.canvas.getBoundingClientRect();
+    const { width, height } = this.size;
     if (!width || !height) return;
     const across = (width - 2 * MARGIN) / this.content.width;
     const down = (height - 2 * MARGIN) / this.content.height;
@@ -72,7 +80,7 @@ export class Viewport {
   };
 
   zoom(factor: number, cx?: number, cy?: number): void {
-    const { width, height } = this.canvas.getBoundingClientRect();
+    const { width, height } = this.size;
     const [px, py] = [cx ?? width / 2, cy ?? height / 2];
     const least = Math.min(0.02, width / (this.content.width + 1) / 2);
     const next = Math.max(least, Math.min(CLOSEST, this.scale * factor));
@@ -90,14 +98,14 @@ export class Viewport {
 
   /** Move as little as needed for a box of the drawing to be seen. */
   bringIn(box: Box): void {
-    if (!this.canvas.getBoundingClientRect().width) return;
+    if (!this.size.width) return;
     const { x, y, scale } = this;
     this.bringInWindow({ x: box.x * scale + x, y: box.y * scale + y, width: box.width * scale, height: box.height * scale });
   }
 
   /** The same for a box in the window's coordinates. */
   bringInWindow(box: Box): void {
-    const { width, height } = this.canvas.getBoundingClientRect();
+    const { width, height } = this.size;
     const { x: left, y: top, width: w, height: h } = box;
     if (left < MARGIN || left + w > width - MARGIN) this.x += width / 2 - (left + w / 2);
     if (top < MARGIN || top + h > height - MARGIN) this.y += height / 2 - (top + h / 2);
@@ -120,7 +128,7 @@ export class Viewport {
 
   private cull = (): void => {
     this.culling = 0;
-    const { width, height } = this.canvas.getBoundingClientRect();
+    const { width, height } = this.size;
     const pad = 200;
     this.onMove(
       {
