@@ -610,3 +610,36 @@ def test_a_copy_of_an_outer_array_belongs_to_the_inner_function(copied):
     # d/dz of z^4 + (s + z)^2 is 4 z^3 + 2 (s + z)
     np.testing.assert_allclose(found[0], 12 * 1.5**2 + 2)
     np.testing.assert_allclose(found[1], [1, 1 + 2])
+
+
+def test_an_array_made_by_an_inner_function_takes_outer_values_and_its_own():
+    def f(x):
+        def inner(y):
+            z = np.zeros(3)
+            z[0] = x[0]
+            z[1:] = x[1:] * y
+            return np.sum(z * z)
+
+        return wg.grad(inner)(x[0])
+
+    # d/dy of x0^2 + (x1 y)^2 + (x2 y)^2 at y = x0 is 2 x0 (x1^2 + x2^2)
+    x = np.array([1.5, 2.0, -1.0])
+    np.testing.assert_allclose(f(x), 15.0)
+    np.testing.assert_allclose(wg.grad(f)(x), [10.0, 12.0, -6.0])
+    np.testing.assert_allclose(wg.jit(wg.grad(f))(x), [10.0, 12.0, -6.0])
+
+
+def test_an_array_made_in_a_captured_loop_takes_outer_values():
+    def f(x):
+        y = np.zeros(3)
+        for _ in range(20):
+            z = np.zeros(3)
+            z[0] = x[0]
+            z[1:] = x[1:] * y[:-1]
+            y = y + 0.1 * z
+        return y
+
+    x = np.array([1.5, 2.0, -1.0])
+    lowered = wg.jit(f).lower(x)
+    assert "unrolled" not in str(lowered)
+    np.testing.assert_allclose(wg.jit(f)(x), f(x))

@@ -431,6 +431,9 @@ def lift_fresh(self: Tracer, value: Any) -> None:
     while root.base is not None:
         root = root.base
     if root.builder is None:
+        home = root.home
+        if home is not None and home.level > builder.level and not home.finished:
+            builder = home  # made by an inner function, whose own values may be written into it later
         number = builder.constant(root.array.copy())
         root.builder, root.id = builder, number
         root.version += 1
