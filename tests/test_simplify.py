@@ -16,6 +16,7 @@ from wengert.core.builder import Builder
 from wengert.core.graph import Graph
 from wengert.core.primitive import PRIMITIVES
 from wengert.core.verify import verify
+from wengert.ops.control import Literal
 from wengert.run.interpreter import Program
 from wengert.run.llvm.program import NativeProgram
 from wengert.transforms.simplify import simplify
@@ -192,3 +193,46 @@ def test_a_product_with_an_operand_that_is_the_same_along_a_batch_axis(
     assert dict(dot.params)["batch"] == ((), ())
     np.testing.assert_allclose(Program(small)(args)[0], expected, rtol=1e-13)
     np.testing.assert_allclose(NativeProgram(small)(args)[0], expected, rtol=1e-13)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 6)), min_size=1, max_size=5), st.booleans(), st.booleans())
+@settings(max_examples=80)
+def test_parts_that_are_written_one_after_the_other(spans: list[Any], known: bool, columns: bool) -> None:
+    """Of overlapping parts the last wins; -0 and nan arrive as they are."""
+    shape = (2, 6) if columns else (6,)
+    spans = [(start, min(start + n, 6)) for start, n in spans]
+
+    def part(start: int, stop: int) -> tuple[int, ...]:
+        return (2, stop - start) if columns else (stop - start,)
+
+    def make(b: Any, x: Any, *values: Any) -> Any:
+        out = b.full(3.0, shape, np.float64) if known else x
+        for (start, stop), v in zip(spans, values, strict=True):
+            lead = ((0,), (2,), (1,)) if columns else ((), (), ())
+            where = {"starts": (*lead[0], start), "stops": (*lead[1], stop), "steps": (*lead[2], 1)}
+            out = op(out, "slice_set", v, **where)
+        return out
+
+    rng = np.random.default_rng(len(spans))
+    args = [rng.choice(EDGES, shape), *[rng.choice(EDGES, part(*span)) for span in spans]]
+    graph = recorded(make, shape, *[part(*span) for span in spans])
+    small = check(graph, *args)
+    same(NativeProgram(small)(args)[0], Program(graph)(args)[0])
+
+
+def test_parts_that_leave_nothing_are_joined() -> None:
+    def make(b: Any, x: Any, v: Any, w: Any) -> Any:
+        first = op(x, "slice_set", v, starts=(0,), stops=(1,), steps=(1,))
+        return op(first, "slice_set", w, starts=(1,), stops=(4,), steps=(1,))
+
+    small = check(recorded(make, (4,), (1,), (3,)), np.zeros(4), np.array([-0.0]), np.array([np.nan, 1, 2]))
+    assert names(small) == ["concatenate"]
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros(3), np.full(3, -0.0), np.array([0.0, -0.0]), np.full(2, np.nan), np.arange(3)]
+)
+def test_arrays_of_one_number(array: Any) -> None:
+    graph = recorded(lambda b: b.apply(PRIMITIVES["literal"], (), (("value", Literal(array)),)))
+    expected = ["full"] if array.tolist() == [0, 0, 0] and not np.signbit(array).any() else ["literal"]
+    assert names(check(graph)) == expected

@@ -103,6 +103,7 @@ def _tidy_loop(
     counted: bool,
     grows: Any,
 ) -> None:
+    body = SubGraph.from_graph(simplify(body))
     outs, ins = _needed(equation, used, body=body, test=test, consts=consts, carry=carry, counted=counted)
     given = operands(equation.inputs, consts, carry, counted)
     on = operands(ins, consts, carry, counted)

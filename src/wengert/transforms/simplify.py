@@ -23,6 +23,8 @@ Made = tuple[Primitive, tuple[Any, ...], Mapping[str, Any]]
 Rule = Callable[["Simplifier", Sequence[Any], Mapping[str, Any]], Any]
 """From operands and parameters to the value to take instead, or None."""
 
+_PARTS: Final = 16
+"""Writes into one array up to which they are joined."""
 SPREAD: Final = 4
 """How many times larger a broadcast makes a value before arithmetic is better done in front of it."""
 
@@ -222,6 +224,47 @@ def _slice(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
     return _filled(s, x, tuple([max(0, -(-(stop - start) // step)) for start, stop, step in spans]))
 
 
+def _span(shape: Any, params: Mapping[str, Any]) -> tuple[int, int, int] | None:
+    """Return axis, start and stop of a part that is whole along all axes but one, and has no gaps."""
+    spans = list(zip(params["starts"], params["stops"], shape, strict=True))
+    partial = [a for a, (start, stop, n) in enumerate(spans) if (start, stop) != (0, n)]
+    if len(partial) > 1 or any(step != 1 for step in params["steps"]) or not shape or 0 in shape:
+        return None
+    axis = partial[0] if partial else 0
+    return axis, *spans[axis][:2]
+
+
+def _slice_set(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    """Parts written one after the other that leave nothing of an array: they are joined, and nothing is copied."""
+    base, v = ins
+    found = _span(base.shape, params)
+    if found is None or found[1] >= found[2]:
+        return None
+    axis, parts = found[0], [(*found[1:], v)]
+    while len(parts) < _PARTS and (made := s.maker(base, "slice_set")) is not None:
+        span = _span(base.shape, made[2])
+        if span is None or span[0] != axis or span[1] >= span[2]:
+            break
+        start, stop = span[1:]
+        if any(start < b and a < stop for a, b, _ in parts):
+            break
+        base = made[1][0]
+        parts.append((start, stop, made[1][1]))
+    parts.sort(key=lambda part: part[0])
+    joined, at = [], 0
+    for start, stop, value in [*parts, (base.shape[axis], base.shape[axis], None)]:
+        if start > at:
+            gap = tuple([start - at if a == axis else n for a, n in enumerate(base.shape)])
+            filler = _filled(s, base, gap)
+            if filler is None:
+                return None
+            joined.append(filler)
+        if value is not None:
+            joined.append(value)
+        at = stop
+    return joined[0] if len(joined) == 1 else s.named("concatenate", *joined, axis=axis)
+
+
 def _same_dtype(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
     return ins[0] if ins[0].dtype == params["dtype"] else None
 
@@ -241,6 +284,18 @@ def _twice(name: str) -> Rule:
 def _positions(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
     (x,), axis = ins, params["axis"]
     return s.named("broadcast", s.named("literal", value=_counting(x.shape[axis])), shape=x.shape, axes=(axis,))
+
+
+def _constant(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    """An array of one number, as ``np.zeros`` makes it."""
+    array = params["value"].array
+    if not array.size or array.dtype.kind not in "biuf":
+        return None
+    first = array.flat[0]
+    # -0.0 and nan are not told from other values by comparing.
+    if not np.all(array == first) or (first == 0 and np.any(np.signbit(array.astype(float)))):
+        return None
+    return s.named("full", value=first.item(), shape=array.shape, dtype=array.dtype)
 
 
 @functools.lru_cache(256)
@@ -309,6 +364,8 @@ RULES: Final[dict[str, Rule]] = {
     "neg": _twice("neg"),
     "conj": _twice("conj"),
     "select": _same_branches,
+    "slice_set": _slice_set,
+    "literal": _constant,
     "iota": _positions,
     "dot": _dot,
 }
