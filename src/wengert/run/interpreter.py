@@ -14,6 +14,8 @@ from typing import Any, Final
 import numpy as np
 
 from ..core.graph import Equation, Graph
+from ..ops.branch import taken
+from ..ops.loop import iterate
 
 _LARGE: Final = 1 << 16
 """Bytes from which on a dead buffer is given back at once."""
@@ -25,6 +27,8 @@ class Program:
     Parameters
     ----------
     graph : Graph
+    owned : sequence of int
+        Inputs that may be overwritten: the carry of a loop, for its body.
 
     Notes
     -----
@@ -35,15 +39,16 @@ class Program:
 
     __slots__ = ("_exact", "_fresh", "_optimistic", "_slots", "_template", "graph")
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, owned: Sequence[int] = ()) -> None:
         self.graph = graph
         elided = _implicit_broadcasts(graph)
         self._template: list[Any] = [None] * len(graph.avals)
         constants = _constants(graph, self._template)
         self._slots = graph.inputs
-        steps = _steps(graph, elided, constants, optimistic=True)
+        # What has overwritten its inputs cannot be run again, and does not hope for the best.
+        steps = _steps(graph, elided, constants, optimistic=not owned, owned=owned)
         self._optimistic = steps
-        has_scale = any(e.primitive.name == "scale" for e in graph.equations)
+        has_scale = any(e.primitive.name == "scale" for e in graph.equations) and not owned
         self._exact = _steps(graph, elided, constants, optimistic=False) if has_scale else None
         given = set(graph.inputs) | constants
         makers = {i: e.primitive for e in graph.equations for i in e.outputs}
@@ -136,11 +141,14 @@ def _implicit_broadcasts(graph: Graph) -> dict[int, int]:
     return smaller
 
 
-def _steps(graph: Graph, smaller: dict[int, int], constants: set[int], optimistic: bool) -> list[tuple[Any, ...]]:
+def _steps(
+    graph: Graph, smaller: dict[int, int], constants: set[int], optimistic: bool, owned: Sequence[int] = ()
+) -> list[tuple[Any, ...]]:
     """Turn equations into (function, inputs, output, dead values)."""
     substituted, equations = _substitute(graph, smaller)
     last = _last_reads(graph, equations, substituted)
     groups = _Groups(graph, equations, substituted, constants)
+    groups.fresh.update(owned)
     steps: list[tuple[Any, ...]] = []
     for k, equation in enumerate(equations):
         if equation.primitive.name in ("full", "literal"):
@@ -149,7 +157,9 @@ def _steps(graph: Graph, smaller: dict[int, int], constants: set[int], optimisti
         record = equation.primitive
         params = dict(equation.params)
         run: Callable[..., Any]
-        if record.inplace is not None and groups.may_overwrite(k, ins[0]):
+        if record.name in _CONTROL:
+            run = _CONTROL[record.name](**params)
+        elif record.inplace is not None and groups.may_overwrite(k, ins[0]):
             run = partial(record.inplace, **params)
         elif record.stage is not None and (optimistic or record.name != "scale"):
             run = record.stage(*[graph.avals[i] for i in ins], **params)
@@ -217,3 +227,37 @@ class _Groups:
     def may_overwrite(self, k: int, i: int) -> bool:
         """Say whether equation k may write into value i: made by a writing equation, read here for the last time."""
         return i in self.fresh and self.last.get(i) == k
+
+
+# -- loops and choices ------------------------------------------------------------------------------------------------
+
+
+class _Parts:
+    """Programs of the graphs that an equation holds, made when they are first run."""
+
+    def __init__(self, first_owned: int, last_owned: int) -> None:
+        self.range = first_owned, last_owned
+        self.programs: dict[int, Program] = {}
+
+    def run(self, graph: Graph, args: Sequence[Any]) -> list[Any]:
+        """Run one of the graphs."""
+        program = self.programs.get(id(graph))
+        if program is None:
+            program = self.programs[id(graph)] = Program(graph, graph.inputs[self.range[0] : self.range[1]])
+        return program(args)
+
+
+def _loop(**params: Any) -> Callable[..., Any]:
+    """Return what runs a loop: its carry is updated where it stands."""
+    first = 1 + params["consts"]
+    body, test = _Parts(first, first + params["carry"]), _Parts(0, 0)
+    return lambda *args: iterate(body.run, test.run, args, **params)
+
+
+def _cond(branches: tuple[Graph, ...]) -> Callable[..., Any]:
+    """Return what runs one of several branches."""
+    parts = _Parts(0, 0)
+    return lambda index, *args: parts.run(branches[taken(index, len(branches))], args)
+
+
+_CONTROL: Final[dict[str, Callable[..., Any]]] = {"loop": _loop, "cond": _cond}

@@ -12,13 +12,15 @@ from typing import Any, Final
 
 from ..core.graph import Graph
 from ..transforms.expand import expand
-from ..transforms.loops import tidy
+from ..transforms.loops import iterations, tidy
 from . import llvm
 from .interpreter import Program
 
 _SECONDS_PER_EQUATION: Final = 2e-4
 _SMALL: Final = 300
 """Equations up to which compiling costs little more than the first runs did."""
+_MANY: Final = 2000
+"""Iterations of loops from which on interpreting takes longer than compiling."""
 _AT_ONCE: Final[ContextVar[bool]] = ContextVar("compile_at_once", default=False)
 
 
@@ -39,8 +41,8 @@ def compile_at_once() -> Iterator[None]:
 class Tiered:
     """A graph that is interpreted at first and compiled once that pays.
 
-    Small graphs are compiled when they are run for the second time.  Large ones (long unrolled loops) wait until
-    interpreting has taken about as long as compiling would.
+    Small graphs are compiled when they are run for the second time, those with long loops at once.  Large ones (long
+    unrolled loops) wait until interpreting has taken about as long as compiling would.
 
     Parameters
     ----------
@@ -63,7 +65,7 @@ class Tiered:
         self._donated = donated
         self._interpreted: Program | None = None
         self.native: Callable[[Sequence[Any]], list[Any]] | None = None
-        self._spent = float("inf") if eager else 0.0
+        self._spent = float("inf") if eager or iterations(self.graph) > _MANY else 0.0
         self._lock = Lock()
 
     def __call__(self, args: Sequence[Any]) -> list[Any]:

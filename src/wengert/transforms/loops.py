@@ -43,6 +43,19 @@ def tidy(graph: Graph) -> Graph:
     return builder.build([env[i] for i in graph.outputs], graph.names)
 
 
+def iterations(graph: Graph) -> int:
+    """Count the iterations of all loops of a graph, of loops in loops their products; unknown numbers count as 100."""
+    total = 0
+    for equation in graph.equations:
+        params = dict(equation.params)
+        if equation.primitive.name == "loop":
+            times = params["length"] if params["length"] is not None and not params["counted"] else 100
+            total += times * (1 + iterations(params["body"]))
+        elif equation.primitive.name == "cond":
+            total += max(map(iterations, params["branches"]))
+    return total
+
+
 def _used(graph: Graph) -> set[int]:
     """Return the values that outputs depend on, loops looked through."""
     used = set(graph.outputs)
