@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 NUMBER = count()
 SCALARS = ("s", "t")
 ARRAYS = ("u", "v", "w")
-HELPERS = '''
+HELPERS = """
 def bump(a, k, x):
     a[k] += 0.5 * x
     return a[k] * 0.25
@@ -21,7 +21,7 @@ def clipped(x):
     if x < -1.0:
         return 0.1 * x
     return x
-'''
+"""
 
 
 def _index(draw, counters):

@@ -203,8 +203,9 @@ def test_trip_counts(f, n):
     check(f, X, n, static=1, captured=1 if n else None)
 
 
-@pytest.mark.parametrize("f", [weighted, recurrence, backwards, triangle, last_value, broken, found, counted, table,
-                               helper_writes])
+@pytest.mark.parametrize(
+    "f", [weighted, recurrence, backwards, triangle, last_value, broken, found, counted, table, helper_writes]
+)
 def test_arrays(f):
     lines = check(f, X)
     assert all(line.startswith("captured") for line in lines) and lines, lines

@@ -66,7 +66,9 @@ def plan(ufunc: Any, avals: tuple[Aval, ...]) -> tuple[Operand, ...]:
 
 def loop_dtypes(ufunc: Any, avals: Sequence[Aval]) -> tuple[Any, ...]:
     """Return the dtypes that NumPy would compute a ufunc in."""
-    asked = tuple(_WEAK[of.dtype.kind] if of.weak else of.dtype for of in avals)
+    # NumPy compares two Python numbers as Python objects; nobody else has to know.
+    every = all(of.weak for of in avals)
+    asked = tuple(_WEAK[of.dtype.kind] if of.weak and not every else of.dtype for of in avals)
     try:
         found = ufunc.resolve_dtypes((*asked, *(None,) * ufunc.nout))
     except TypeError as error:
