@@ -53,4 +53,6 @@ def jax_version():
     return advection_limiter
 
 
-program = Program(advection_limiter, arguments, {"n": 7, "steps": 3}, {"n": 500, "steps": 200}, jax=jax_version)
+program = Program(
+    advection_limiter, arguments, {"n": 7, "steps": 3}, {"n": 500, "steps": 200}, jax=jax_version, kinks=True
+)

@@ -45,4 +45,4 @@ def jax_version():
     return harvest
 
 
-program = Program(harvest, arguments, {"years": 8}, {"years": 50_000}, argnums=(0, 1, 2), jax=jax_version)
+program = Program(harvest, arguments, {"years": 8}, {"years": 50_000}, argnums=(0, 1, 2), jax=jax_version, kinks=True)

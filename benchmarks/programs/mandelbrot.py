@@ -49,4 +49,6 @@ def jax_version():
     return mandelbrot
 
 
-program = Program(mandelbrot, arguments, {"n": 6, "iterations": 4}, {"n": 120, "iterations": 30}, jax=jax_version)
+program = Program(
+    mandelbrot, arguments, {"n": 6, "iterations": 4}, {"n": 120, "iterations": 30}, jax=jax_version, kinks=True
+)

@@ -31,4 +31,4 @@ def jax_version():
     return shortest_paths
 
 
-program = Program(shortest_paths, arguments, {"n": 5}, {"n": 100}, jax=jax_version)
+program = Program(shortest_paths, arguments, {"n": 5}, {"n": 100}, jax=jax_version, kinks=True)

@@ -41,4 +41,4 @@ def jax_version():
     return time_warping
 
 
-program = Program(time_warping, arguments, {"n": 4, "m": 5}, {"n": 200, "m": 220}, jax=jax_version)
+program = Program(time_warping, arguments, {"n": 4, "m": 5}, {"n": 200, "m": 220}, jax=jax_version, kinks=True)

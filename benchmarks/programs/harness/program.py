@@ -34,6 +34,8 @@ class Program:
     linear
         Name of the trip count's size, where steps are linear and in place: reversing them has to save nothing per
         step, so the memory of the gradient must not depend on this size.
+    kinks
+        The function has many kinks (minima, choices), so differences are to be taken with short steps.
     """
 
     function: Callable[..., Any]
@@ -45,6 +47,7 @@ class Program:
     jax: Callable[[], Callable[..., Any]] | None = None
     without_jax: str = ""
     linear: str = ""
+    kinks: bool = False
 
     def __post_init__(self) -> None:
         if (self.jax is None) != bool(self.without_jax):

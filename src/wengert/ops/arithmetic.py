@@ -52,6 +52,19 @@ full: Primitive = primitive(
     explanation="depends on nothing, so no gradient flows through it",
 )
 
+room: Primitive = primitive(
+    "room",
+    "an array to be written into before anything is read from it; compiled code leaves its memory as it is",
+    evaluate=lambda shape, dtype, number: np.zeros(shape, dtype),
+    infer=lambda shape, dtype, number: aval(shape, dtype),
+    jvp=lambda primals, tangents, out, **_: None,
+    transpose=NoRule("room has no operands"),
+    batch=NoRule("room has no operands"),
+    samples=lambda: [Sample((), {"shape": (0, 3), "dtype": np.dtype(float), "number": 0}, smooth=False)],
+    label="gradient stop",
+    explanation="depends on nothing, so no gradient flows through it",
+)
+
 # -- add, sub, neg: linear in all operands ----------------------------------------------------------------------------
 
 

@@ -503,9 +503,7 @@ def _ready_copy(function: FunctionType) -> Callable[..., Any]:
     known = _READY.get(key)
     if known is not None:
         original, code, copy = known
-        same_defaults = (
-            copy.__defaults__ is function.__defaults__ and copy.__kwdefaults__ is function.__kwdefaults__
-        )
+        same_defaults = copy.__defaults__ is function.__defaults__ and copy.__kwdefaults__ is function.__kwdefaults__
         if original is function and code is function.__code__ and same_defaults:
             return copy
     if len(_READY) > 1_000:

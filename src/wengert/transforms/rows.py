@@ -15,8 +15,9 @@ from typing import Any
 from ..core.aval import aval
 from ..core.builder import Builder
 from ..core.graph import Equation, Graph
+from ..core.primitive import lookup
 from ..ops.loop_operands import operands, parameters
-from ..ops.subgraph import SubGraph, remake, sub_graph, zeros
+from ..ops.subgraph import SubGraph, remake, sub_graph
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _unrowed(
     given = operands(args, consts, carry, counted)
     stacks, prefixes = [], []
     for of, place in zip(body.out_avals[carry:], places[carry:], strict=True):
-        stacks.append(zeros(builder, aval((length or 0, *of.shape), of.dtype)) if place is None else place.array)
+        stacks.append(_room(builder, (length or 0, *of.shape), of.dtype) if place is None else place.array)
         prefixes.append(() if place is None else place.indices)
     around = [index for prefix in prefixes for index in prefix]
     before = [*given.consts, *given.xs, *around]
@@ -128,6 +129,15 @@ def _unrowed(
             grows,
         ),
     )
+
+
+def _room(builder: Builder, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Return an array to stack rows in.
+
+    All its rows are written, unless the loop stops before: then it belongs to a derivative, which reads back no more
+    rows than there are.  So it begins as it is, and memory that is not needed is never touched.
+    """
+    return builder.apply(lookup("room"), (), (("shape", shape), ("dtype", dtype), ("number", len(builder.code))))
 
 
 def _stacked_inside(body: Graph, carry: int) -> set[int]:

@@ -121,6 +121,8 @@ class Fused(Padding):
             self._padded(out, self._sums[out])
         elif name == "full":
             self._consts[out] = Const(params["value"], params["dtype"])
+        elif name == "room":
+            self._views[out] = whole(Buffer(avals[out].size, avals[out].dtype), avals[out].shape)
         elif name == "literal":
             self._literal(out, np.ascontiguousarray(params["value"].array))
         elif name in views.TABLE:

@@ -120,10 +120,18 @@ def _scale(o: Operation) -> Any:
     b, (c, t) = o.builder, o.args
     zero = ir.Constant(c.type, 0.0)
     product = b.fmul(c, t)
+    if _is_plain(c) or _is_plain(t):
+        return product  # times a finite number that is not zero, zero is zero anyway
     has_zero = b.or_(b.fcmp_ordered("==", c, zero), b.fcmp_ordered("==", t, zero))
     # Only a nan is replaced: a product with a zero that is a number keeps its sign.
     is_nan = b.fcmp_unordered("uno", product, product)
     return b.select(b.and_(has_zero, is_nan), zero, product)
+
+
+def _is_plain(value: Any) -> bool:
+    """Say whether a value is a constant that is finite and not zero."""
+    number = value.constant if isinstance(value, ir.Constant) else None
+    return isinstance(number, float | int) and math.isfinite(number) and number != 0
 
 
 def _div(o: Operation) -> Any:

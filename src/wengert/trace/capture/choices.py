@@ -303,8 +303,9 @@ class _Branch:
                         outside = not isinstance(leaf, Tracer) or is_outside(root_of(leaf), inside)
                         outside = outside or any(root_of(leaf) is t for t in targets)
                         seen = snapshot(leaf)
-                        made.append(_Leaf(leaf, place, value_aval(seen) if isinstance(seen, Sym) else aval_of(seen),
-                                          outside))
+                        made.append(
+                            _Leaf(leaf, place, value_aval(seen) if isinstance(seen, Sym) else aval_of(seen), outside)
+                        )
                         outs.append(seen)
                         place += 1
                     self.ends[name] = _End(value, tree, made)
@@ -349,4 +350,3 @@ def _shown(value: Any) -> str:
         return repr(value.aval)
     text = repr(value)
     return text if len(text) < 40 else type(value).__name__
-
