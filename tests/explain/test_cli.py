@@ -125,7 +125,7 @@ def test_trace_in_every_format(file: Path) -> None:
     assert "v3: float64[] = x1 * x2" in good(*at)
     assert wg.Graph.from_json(good(*at, "--format", "json")).names == ("x1", "x2")
     assert good(*at, "--format", "dot").startswith("digraph")
-    assert good(*at, "--format", "html").startswith("<pre>")
+    assert "<pre>" in good(*at, "--format", "html")
 
 
 def test_a_method_and_a_module_beside_the_file(file: Path) -> None:

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CyclicGraphError, explain
-from . import draw, serialize
+from . import draw, picture, serialize
 from .aval import Aval
 from .show import text
 from .source import Source
@@ -103,11 +103,19 @@ class Graph:
         return f"<Graph of {len(self.equations)} equations, {len(self.inputs)} inputs, {len(self.outputs)} outputs>"
 
     def _repr_html_(self) -> str:
-        return draw.table(self)
+        return draw.notebook(self)
 
     def to_dot(self) -> str:
         """Return the graph in Graphviz's DOT language."""
         return draw.dot(self)
+
+    def to_mermaid(self) -> str:
+        """Return the graph as a Mermaid flowchart."""
+        return draw.mermaid(self)
+
+    def to_svg(self) -> str:
+        """Return the graph as a drawing in SVG, loops and branches with their graphs inside."""
+        return picture.svg(self)
 
     def to_json(self, indent: int | None = None) -> str:
         """Return the graph as JSON of the schema ``wengert.graph`` (see :mod:`wengert.core.serialize`)."""

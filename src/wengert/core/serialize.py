@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "wengert.graph"
 VERSION: Final = 1
+INNER: Final[list[Callable[[Any], Any]]] = []
+"""How a graph becomes a parameter of an equation, which has to be hashable; ``ops`` enters it."""
 
 
 def to_dict(graph: Graph) -> dict[str, Any]:
@@ -90,7 +92,7 @@ def from_dict(data: Any, graph: Callable[..., Graph], equation: Callable[..., Eq
 
     def param(value: Any) -> Any:
         if isinstance(value, dict) and "graph" in value:
-            return from_dict(value["graph"], graph, equation)
+            return INNER[0](from_dict(value["graph"], graph, equation))
         if isinstance(value, dict) and "tuple" in value:
             return tuple(param(item) for item in value["tuple"])
         return decode(value)

@@ -16,6 +16,7 @@ from typing import Any, Final
 from ..core.aval import Aval, aval
 from ..core.builder import Builder, inline
 from ..core.graph import Equation, Graph
+from ..core.serialize import INNER
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -77,6 +78,9 @@ class SubGraph(Graph):
     def __reduce__(self) -> tuple[Any, ...]:
         fields = (self.avals, self.inputs, self.equations, self.outputs, self.names, self.constants)
         return _again, fields
+
+
+INNER.append(SubGraph.from_graph)
 
 
 def _again(*fields: Any) -> SubGraph:

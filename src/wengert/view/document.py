@@ -70,9 +70,22 @@ def document(
 ) -> dict[str, Any]:
     """Return the document of a function at a point; the options are those of :func:`wengert.explain`."""
     subject = study(fun, args, {}, argnums, parameters, direction, cotangent)
+    return described(subject, manual=manual, symbolic=symbolic, learning_rate=learning_rate, jitted=jitted, title=title)
+
+
+def described(
+    subject: Subject,
+    *,
+    manual: Callable[..., Any] | None = None,
+    symbolic: bool = True,
+    learning_rate: float = 0.1,
+    jitted: Any = None,
+    title: str = "",
+) -> dict[str, Any]:
+    """Return the document of a function at a point that has been studied."""
     d = differentiate(subject)
     formulas, sources, measured = Formulas(d), Sources(), Sweeps(subject)
-    code = getattr(fun, "__code__", None)
+    code = getattr(subject.function, "__code__", None)
     if code is not None:
         sources.add(code)
     order = shown(subject.graph)
@@ -116,7 +129,7 @@ def document(
 def _inside(d: Derivative, order: Sequence[int], sources: Sources, omitted: list[list[str]]) -> dict[str, Any]:
     """Return what goes on inside of loops, branches and calls, by the place of their equation in the schedule."""
 
-    def described(one: Derivative, formulas: Formulas) -> dict[str, Any]:
+    def body(one: Derivative, formulas: Formulas) -> dict[str, Any]:
         graph = one.subject.graph
         return {
             "schema": SCHEMA,
@@ -140,7 +153,7 @@ def _inside(d: Derivative, order: Sequence[int], sources: Sources, omitted: list
     found = {}
     for n, k in enumerate(order):
         try:
-            made = inside(d, k, described, lambda one, formulas: sweeps(one, formulas, shown(one.subject.graph)))
+            made = inside(d, k, body, lambda one, formulas: sweeps(one, formulas, shown(one.subject.graph)))
         except TooLong as why:
             omitted.append(["inside", str(why)])
             continue

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ..api.call import as_tuple
+from ..api.explain.subject import Subject, study
 from ..core.source import user_line
 from ..errors import ArgumentError, explain
-from .document import document
+from .document import described
+from .exports import exported
 from .html import render
 from .subjects import viewed
 
@@ -25,12 +27,15 @@ class Page:
     ----------
     document : dict or None
         The data that the page shows, JSON-able; see :mod:`wengert.view.document` for the schema.
+    subject : Subject or None
+        The function at the point: its graph, and every value in it.
     path : Path or None
         The file that it was written to.
     """
 
-    def __init__(self, document: dict[str, Any] | None) -> None:
+    def __init__(self, document: dict[str, Any] | None, subject: Subject | None = None) -> None:
         self.document = document
+        self.subject = subject
         self.path: Path | None = None
 
     @cached_property
@@ -39,10 +44,16 @@ class Page:
         return render(self.document)
 
     def save(self, path: str | Path) -> Path:
-        """Write the page to a file."""
-        self.path = Path(path)
-        self.path.write_text(self.html, encoding="utf-8")
-        return self.path
+        """Write the page, or the graph in another format, to a file: the ending of its name says which.
+
+        ``.html`` is the page; ``.svg`` and ``.png`` are a drawing with values and gradients; ``.dot`` (Graphviz) and
+        ``.mmd`` (Mermaid) the graph as text; ``.json`` the document; ``.tex`` the tables of forward and reverse mode.
+        """
+        made, target = exported(self, Path(path)), Path(path)
+        target.write_bytes(made if isinstance(made, bytes) else made.encode("utf-8", "replace"))
+        if target.suffix.lower() in (".html", ".htm", ""):
+            self.path = target
+        return target
 
     def __repr__(self) -> str:
         title = "tours" if self.document is None else self.document["title"]
@@ -119,24 +130,21 @@ def view(
     else:
         what = viewed(fun)
         chosen = what.parameters if parameters is None else as_tuple(parameters)
-        made = document(
-            what.function,
-            args,
-            argnums=None if argnums is None else as_tuple(argnums),
-            parameters=chosen,
-            direction=direction,
-            cotangent=cotangent,
+        positions = None if argnums is None else as_tuple(argnums)
+        subject = study(what.function, args, {}, positions, chosen, direction, cotangent)
+        made = described(
+            subject,
             manual=manual,
             symbolic=symbolic,
             learning_rate=learning_rate,
             jitted=what.jitted,
             title=what.title,
         )
-        page = Page(made)
+        page = Page(made, subject)
     if out is None and open:
         out = Path(tempfile.mkdtemp(prefix="wengert-")) / "view.html"
     if out is not None:
-        page.save(out)
+        page.path = page.save(out)
     if open and page.path is not None:
         webbrowser.open(page.path.resolve().as_uri())
     return page

@@ -13,7 +13,7 @@ from ...core.source import Source
 from ...errors import ArgumentError
 from ...errors import explain as message
 from ..call import as_tuple
-from . import render_html, render_text
+from . import render_html, render_latex, render_text
 from .blocks import Picture, Section
 from .costs import Sweeps, costs
 from .duality import duality
@@ -110,14 +110,18 @@ class Report(str):
         """Return the report as an HTML page that stands alone."""
         return render_html.page(self.sections, self.heading)
 
+    def to_latex(self, *names: str) -> str:
+        """Return the tables of forward and reverse mode and of branches in LaTeX (booktabs), or of sections named."""
+        return render_latex.tables([self._find(name) for name in names or ("forward", "reverse", "branches")])
+
     def _repr_html_(self) -> str:
         return render_html.part(self.sections, self.heading)
 
     def save(self, path: str | Path) -> Path:
-        """Write the report to a file: HTML, JSON or text, by the ending of its name."""
+        """Write the report to a file: HTML, JSON, LaTeX or text, by the ending of its name."""
         path = Path(path)
-        made = {".html": self.to_html, ".json": self.to_json}.get(path.suffix, lambda: str(self))()
-        path.write_text(made, encoding="utf-8")
+        forms = {".html": self.to_html, ".json": self.to_json, ".tex": self.to_latex}
+        path.write_text(forms.get(path.suffix, self.__str__)(), encoding="utf-8")
         return path
 
 
