@@ -20,8 +20,17 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 VIEWER = ROOT / "viewer"
 PAGE = ROOT / "src" / "wengert" / "view" / "page"
+LICENCES = PAGE / "LICENSES.txt"
 GENERATED = VIEWER / "src" / "generated" / "primitives.ts"
 MOST_BYTES = 3_000_000
+BUNDLED = {
+    "elkjs": "https://github.com/kieler/elkjs",
+    "katex": "https://github.com/KaTeX/KaTeX",
+    "preact": "https://github.com/preactjs/preact",
+    "@preact/signals": "https://github.com/preactjs/signals",
+    "@preact/signals-core": "https://github.com/preactjs/signals",
+}
+"""Packages that the page contains -> where their source is to be had."""
 
 
 def npm(*arguments: str) -> None:
@@ -65,6 +74,18 @@ def tours() -> list[dict[str, Any]]:
     ]
 
 
+def licences() -> str:
+    """Return the licences of what the page contains besides Wengert's own code."""
+    parts = ["The page of wg.view (index.html) contains these packages, unchanged except for being minified and bundled.\n"]
+    for name, home in BUNDLED.items():
+        folder = VIEWER / "node_modules" / name
+        package = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+        (text,) = sorted(folder.glob("LICENSE*"))
+        head = f"{name} {package['version']}, {package['license']}, {home}"
+        parts.append(f"{head}\n{'-' * len(head)}\n\n{text.read_text(encoding='utf-8').strip()}\n")
+    return "\n".join(parts)
+
+
 def main() -> int:
     sys.path.insert(0, str(ROOT / "src"))
     from wengert.view.javascript import module
@@ -78,6 +99,8 @@ def main() -> int:
         stale = [] if GENERATED.read_text(encoding="utf-8") == module() else [str(GENERATED.relative_to(ROOT))]
         if not stale and target.read_text(encoding="utf-8") != built():
             stale.append(str(target.relative_to(ROOT)))
+        if not stale and LICENCES.read_text(encoding="utf-8") != licences():
+            stale.append(str(LICENCES.relative_to(ROOT)))
         for name in stale:
             print(f"{name} is not what its sources give; run `make page` and commit it")
         return 1 if stale else 0
@@ -87,6 +110,7 @@ def main() -> int:
     if size > MOST_BYTES:
         raise SystemExit(f"the page has {size:,} bytes, over its limit of {MOST_BYTES:,}")
     target.write_text(html, encoding="utf-8")
+    LICENCES.write_text(licences(), encoding="utf-8")
     print(f"{target.relative_to(ROOT)}: {size:,} bytes")
     if options.tours:
         made = json.dumps(tours(), allow_nan=False, separators=(",", ":"))
