@@ -76,7 +76,7 @@ def tours() -> list[dict[str, Any]]:
 
 def licences() -> str:
     """Return the licences of what the page contains besides Wengert's own code."""
-    parts = ["The page of wg.view (index.html) contains these packages, unchanged except for being minified and bundled.\n"]
+    parts = ["The page of wg.view contains these packages, unchanged but for being minified and bundled.\n"]
     for name, home in BUNDLED.items():
         folder = VIEWER / "node_modules" / name
         package = json.loads((folder / "package.json").read_text(encoding="utf-8"))
