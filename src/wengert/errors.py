@@ -130,6 +130,10 @@ class GradientCheckError(WengertError, AssertionError):
     """``check_grads`` found a derivative that disagrees with the reference."""
 
 
+class MemoryBudgetError(WengertError, MemoryError):
+    """No schedule of checkpoints keeps a derivative within its memory budget."""
+
+
 class CheckpointError(WengertError, ValueError):
     """A checkpoint file is damaged or does not belong to this training run."""
 

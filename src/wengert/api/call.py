@@ -29,9 +29,10 @@ __all__ = ["functions"]
 class Derived:
     """A graph made by a transform, with the program that runs it once it is needed."""
 
-    __slots__ = ("__weakref__", "_program", "era", "graph", "used")
+    __slots__ = ("__weakref__", "_program", "eager", "era", "graph", "used")
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, eager: bool = False) -> None:
+        self.eager = eager
         self.used = True
         self.era = PROGRAMS.era
         self.graph = simplify(graph)
@@ -43,7 +44,7 @@ class Derived:
             return self._record(args)
         program = self._program
         if program is None:
-            program = self._program = Tiered(self.graph)
+            program = self._program = Tiered(self.graph, self.eager)
         outs = (program.native or program)(args)
         return outs if current() is None else [wrap_result(out) for out in outs]
 
@@ -58,8 +59,8 @@ class Primal(Derived):
 
     __slots__ = ("results",)
 
-    def __init__(self, graph: Graph, residuals: int) -> None:
-        super().__init__(graph)
+    def __init__(self, graph: Graph, residuals: int, eager: bool = False) -> None:
+        super().__init__(graph, eager)
         self.results = len(graph.outputs) - residuals
 
 
@@ -71,8 +72,11 @@ def symbol(builder: Any, value: Any) -> Any:
     return builder.wrap(builder, number, builder.avals[number])
 
 
-def derived(kind: Any, recording: Recording, make: Callable[[Graph], Graph]) -> Derived:
-    """Return what a transform makes of a recording, from the cache where the structure has been seen before."""
+def derived(kind: Any, recording: Recording, make: Callable[[Graph], Graph], eager: bool = False) -> Derived:
+    """Return what a transform makes of a recording, from the cache where the structure has been seen before.
+
+    With ``eager`` it is never interpreted: memory is planned for the compiled program.
+    """
     # Where a recording has ended says what its structure is: see trace/recorder.py.  The cache decides how long a
     # program lives; the node only knows where it is.
     end, outcome = recording.builder.end, (kind, recording.outcome())
@@ -80,7 +84,7 @@ def derived(kind: Any, recording: Recording, make: Callable[[Graph], Graph]) -> 
     found = None if known is None else known()
     if found is None or found.era != PROGRAMS.era:
         key = (kind, recording.key())
-        found = PROGRAMS.get(key, lambda: Derived(make(recording.graph())))
+        found = PROGRAMS.get(key, lambda: Derived(make(recording.graph()), eager))
         end[outcome] = weakref.ref(found)
     found.used = True
     return found

@@ -23,11 +23,16 @@ from ..transforms.forward import forward
 from ..transforms.reverse import gradient
 from ..transforms.transpose import transpose
 from .call import Call, Derived, Primal, as_tuple, derived
+from .memory import in_bytes, program_within, pullback_within
 from .room import retried, with_room
 
 
 def value_and_grad(
-    fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+    fun: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    *,
+    memory: int | str | None = None,
 ) -> Callable[..., Any]:
     """Return a function that computes ``fun`` and its gradient in one go (reverse mode).
 
@@ -39,6 +44,10 @@ def value_and_grad(
         Positions of the arguments to differentiate with respect to.
     has_aux : bool
         ``fun`` returns ``(result, aux)``; ``aux`` is handed through.
+    memory : int or str, optional
+        A budget, in bytes or as ``"200MB"``, for all that the program needs beside the arguments: what it stores for
+        the backward pass, its working memory and its results.  Where that is not enough, loops and stretches of the
+        program are computed again in the backward pass, as little as possible; see docs/memory.md.
 
     Returns
     -------
@@ -52,6 +61,8 @@ def value_and_grad(
         If the result is not a real scalar.
     IntegerInputError
         If an argument to differentiate with respect to holds integers.
+    MemoryBudgetError
+        If even the smallest schedule of checkpoints needs more memory than ``memory``.
 
     Examples
     --------
@@ -60,15 +71,19 @@ def value_and_grad(
     >>> float(value), slope
     (5.0, array([2., 4.]))
     """
-    return _reverse(fun, argnums, has_aux, True)  # type: ignore[no-any-return]
+    return _reverse(fun, argnums, has_aux, True, memory)  # type: ignore[no-any-return]
 
 
-def _reverse(fun: Callable[..., Any], argnums: int | Sequence[int], has_aux: bool, with_value: bool) -> Any:
+def _reverse(
+    fun: Callable[..., Any], argnums: int | Sequence[int], has_aux: bool, with_value: bool, memory: int | str | None
+) -> Any:
     """Return the function behind :func:`value_and_grad` and :func:`grad`: one call deep, because calls are what small
     functions spend their time on.
     """
     positions = as_tuple(argnums)
     single = isinstance(argnums, int)
+    budget = in_bytes(memory)
+    kind = "gradient" if budget is None else ("gradient", budget)
 
     @functools.wraps(fun)
     def gradient_function(*args: Any, **kwargs: Any) -> Any:
@@ -80,7 +95,7 @@ def _reverse(fun: Callable[..., Any], argnums: int | Sequence[int], has_aux: boo
             if not plain or outputs[0].aval not in _SCALARS:
                 check_scalar(recording, has_aux)
             n_out, n_in = len(outputs), len(call.leaves)
-            entry = derived("gradient", recording, lambda graph: gradient(graph, constants_off(graph, [True] * n_in)))
+            entry = derived(kind, recording, lambda graph: _gradient(graph, n_in, budget), budget is not None)
             outs = entry.run(call.leaves + recording.builder.values)
         except TapeFull as full:
             return retried(full, lambda: gradient_function(*args, **kwargs))
@@ -98,6 +113,13 @@ def _reverse(fun: Callable[..., Any], argnums: int | Sequence[int], has_aux: boo
     return gradient_function
 
 
+def _gradient(graph: Any, n_in: int, budget: int | None) -> Any:
+    active = constants_off(graph, [True] * n_in)
+    if budget is None:
+        return gradient(graph, active)
+    return program_within(budget, graph, active, lambda arranged: gradient(arranged, active))
+
+
 _SCALARS = frozenset({aval((), np.float64), aval((), np.float64, True), aval((), np.float32)})
 """What most functions return; :func:`check_scalar` knows the rest."""
 
@@ -107,12 +129,18 @@ def constants_off(graph: Any, active: Sequence[bool]) -> list[bool]:
     return [*active, *[False] * (len(graph.inputs) - len(active))][: len(graph.inputs)]
 
 
-def grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
+def grad(
+    fun: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    *,
+    memory: int | str | None = None,
+) -> Callable[..., Any]:
     """Return the gradient function of a scalar function (reverse mode).
 
     Parameters
     ----------
-    fun, argnums, has_aux
+    fun, argnums, has_aux, memory
         As for :func:`value_and_grad`.
 
     Returns
@@ -122,7 +150,7 @@ def grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: boo
 
     Raises
     ------
-    NonScalarOutputError, IntegerInputError
+    NonScalarOutputError, IntegerInputError, MemoryBudgetError
         As for :func:`value_and_grad`.
 
     Examples
@@ -135,7 +163,7 @@ def grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: boo
     >>> wg.grad(lambda z: (z * np.conj(z)).real)(3 + 4j)
     np.complex128(6-8j)
     """
-    return _reverse(fun, argnums, has_aux, False)  # type: ignore[no-any-return]
+    return _reverse(fun, argnums, has_aux, False, memory)  # type: ignore[no-any-return]
 
 
 def check_scalar(recording: Recording, has_aux: bool) -> None:
@@ -296,20 +324,36 @@ class LinearMap:
 
 
 class Split:
-    """A call that has been run up to its residuals."""
+    """A call that has been run up to its residuals.
 
-    def __init__(self, call: Call) -> None:
+    ``together`` says how many cotangents will be pulled back at once under the ``budget``, from the numbers of entries
+    of the arguments and of the results; 0 if none will.
+    """
+
+    def __init__(
+        self, call: Call, budget: int | None = None, together: Callable[[int, int], int] | None = None
+    ) -> None:
         self.call = call
         recording = self.recording = call.record(kept=True)
         n_in = len(call.leaves)
 
         def make() -> tuple[Any, ...]:
             graph = recording.graph()
-            parts = linearizing.linearize(graph, constants_off(graph, [True] * n_in))
-            primal = Primal(parts.primal, parts.residuals)
-            return (primal, Derived(parts.linear), Derived(transpose(parts.linear, parts.residuals)))
+            active = constants_off(graph, [True] * n_in)
+            rows = 1
+            if together is not None:
+                rows = together(sum(of.size for of in call.avals), sum(leaf_aval(x).size for x in recording.outputs))
+            if budget is None or not rows:
+                parts = linearizing.linearize(graph, active)
+                turned = transpose(parts.linear, parts.residuals)
+            else:
+                parts, turned = pullback_within(budget, graph, active, rows)
+            eager = budget is not None
+            primal = Primal(parts.primal, parts.residuals, eager)
+            return (primal, Derived(parts.linear, eager), Derived(turned, eager))
 
-        self.primal, self.linear, self.transposed = PROGRAMS.get(("linearize", recording.key()), make)
+        kind = "linearize" if budget is None else ("linearize", budget, together is not None)
+        self.primal, self.linear, self.transposed = PROGRAMS.get((kind, recording.key()), make)
         outs = self.primal.run([*call.leaves, *recording.constants()])
         n_out = len(recording.outputs)
         n_all = n_out + len(recording.written)
@@ -356,7 +400,7 @@ def linearize(fun: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[...
 
 
 @with_room
-def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
+def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False, memory: int | str | None = None) -> Any:
     """Evaluate a function and return its pullback (reverse mode).
 
     Parameters
@@ -366,6 +410,8 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
         Where.
     has_aux : bool
         ``fun`` returns ``(result, aux)``.
+    memory : int or str, optional
+        A budget for the function's run and the pullback's together; see :func:`value_and_grad`.
 
     Returns
     -------
@@ -383,7 +429,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     >>> [float(g) for g in pull(1.0)]
     [5.0, 2.0]
     """
-    split = Split(Call(fun, primals, {}, tuple(range(len(primals))), "vjp"))
+    split = Split(Call(fun, primals, {}, tuple(range(len(primals))), "vjp"), in_bytes(memory))
     structure = split.recording.structure
     result_tree = structure.children()[0] if has_aux else structure
     n = result_tree.num_leaves

@@ -15,10 +15,17 @@ from ..run.cache import PROGRAMS
 from ..transforms.batch import batch
 from .call import Call, Derived, as_tuple
 from .differentiate import Split, check_pair, grad, jvp
+from .memory import in_bytes
 from .room import with_room
 
 
-def jacobian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, mode: str = "auto") -> Callable[..., Any]:
+def jacobian(
+    fun: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    mode: str = "auto",
+    *,
+    memory: int | str | None = None,
+) -> Callable[..., Any]:
     """Return a function that computes the Jacobian.
 
     Parameters
@@ -30,6 +37,8 @@ def jacobian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, mode: st
     mode : {"auto", "forward", "reverse"}
         Forward mode costs about one run per input entry and fills in columns, reverse mode one per output entry and
         fills in rows; "auto" takes the smaller number, and forward mode where they are equal.
+    memory : int or str, optional
+        A budget for reverse mode, all rows at once; see :func:`value_and_grad`.
 
     Returns
     -------
@@ -42,6 +51,8 @@ def jacobian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, mode: st
     ------
     ArgumentError
         For an unknown mode.
+    MemoryBudgetError
+        If even the smallest schedule of checkpoints needs more memory than ``memory``.
 
     Examples
     --------
@@ -61,11 +72,12 @@ def jacobian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, mode: st
             )
         )
     positions, single = as_tuple(argnums), isinstance(argnums, int)
+    budget = None if mode == "forward" else in_bytes(memory)
 
     @with_room
     @functools.wraps(fun)
     def jacobian_function(*args: Any, **kwargs: Any) -> Any:
-        split = Split(Call(fun, args, kwargs, positions, "jacobian"))
+        split = Split(Call(fun, args, kwargs, positions, "jacobian"), budget, _together(mode))
         n_in = sum(of.size for of in split.call.avals)
         n_out = sum(of.size for of in split.out_avals)
         forward = mode == "forward" or (mode == "auto" and prefers_forward(n_in, n_out))
@@ -74,6 +86,11 @@ def jacobian(fun: Callable[..., Any], argnums: int | Sequence[int] = 0, mode: st
         return unflatten(split.recording.structure, rows)
 
     return jacobian_function
+
+
+def _together(mode: str) -> Callable[[int, int], int]:
+    """Return a function from the numbers of columns and rows to how many rows are pulled back; 0 in forward mode."""
+    return lambda columns, rows: 0 if mode == "auto" and prefers_forward(columns, rows) else rows
 
 
 def prefers_forward(n_in: int, n_out: int) -> bool:
@@ -136,7 +153,7 @@ def _batched(linear: Derived, split: Split, seeds: list[Any], n_results: int) ->
     axes = (*(None,) * len(split.residuals), *(0,) * len(seeds))
 
     def make() -> Derived:
-        return Derived(batch(linear.graph, n, axes, (0,) * n_results))
+        return Derived(batch(linear.graph, n, axes, (0,) * n_results), linear.eager)
 
     entry = PROGRAMS.get(("batched", linear, n), make)
     return entry.run([*split.residuals, *seeds])

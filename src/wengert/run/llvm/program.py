@@ -72,6 +72,31 @@ class NativeProgram:
     """
 
     def __init__(self, graph: Graph, donated: Sequence[int] = ()) -> None:
+        self._plan(graph, donated)
+        for step in self.steps:
+            if isinstance(step, Repeat | Choice):
+                settle(step)
+        self._compile()
+        self._interprets = any(isinstance(step, Python) and not isinstance(step, Call) for step in self.steps)
+        self._frames: list[Frame] = []
+        self._run = runner()
+
+    @classmethod
+    def memory(cls, graph: Graph) -> int:
+        """Return the bytes that a program of this graph needs beside its inputs: working memory and results.
+
+        Nothing is compiled.
+        """
+        planned = cls.__new__(cls)
+        planned._plan(graph, ())
+        interpreted = [s for s in planned.steps if isinstance(s, Python) and not isinstance(s, Call)]
+        made = [b.size * b.dtype.itemsize for s in interpreted for b in s.outputs]
+        return planned.arena + int(sum(made)) + sum(int(of.nbytes) for base, of, _ in planned._outputs if base >= 0)
+
+    # -- preparation --------------------------------------------------------------------------------------------------
+
+    def _plan(self, graph: Graph, donated: Sequence[int]) -> None:
+        """Find the steps, and a place for everything that they read and write."""
         self.graph = graph = without_rows(graph)
         fused = Fused(graph)
         fold_products(fused.steps)
@@ -80,16 +105,7 @@ class NativeProgram:
         self._parallel = any(isinstance(step, Rows) and step.tasks > 1 for step in self.steps)
         self._number(fused)
         self.arena = place(self.steps, self._head)
-        for step in self.steps:
-            if isinstance(step, Repeat | Choice):
-                settle(step)
         self._tapes = fused.tapes
-        self._compile()
-        self._interprets = any(isinstance(step, Python) and not isinstance(step, Call) for step in self.steps)
-        self._frames: list[Frame] = []
-        self._run = runner()
-
-    # -- preparation --------------------------------------------------------------------------------------------------
 
     def _number(self, fused: Fused) -> None:
         """Give each buffer outside of the arena a place in the table of bases, and scalars a place in the arena's
