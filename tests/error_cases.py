@@ -751,3 +751,19 @@ def nan_under_debug_nans():
 @case
 def find_nan_of_a_traced_value():
     return wg.grad(lambda x: (wg.find_nan(np.log)(x), x)[1])(1.0)
+
+
+# -- memory -----------------------------------------------------------------------------------------------------------
+
+
+@case
+def budget_that_is_too_small():
+    def f(x):
+        return np.sum(wg.fori_loop(0, 100, lambda k, u: np.sin(u), x))
+
+    return wg.grad(f, memory="1kB")(np.ones(50))
+
+
+@case
+def budget_of_apples():
+    return wg.grad(np.sum, memory="10 apples")(np.ones(3))

@@ -131,9 +131,8 @@ def within(
         return made
     raise MemoryBudgetError(
         explain(
-            "A memory budget holds what the derivative stores and computes with, in the smallest schedule of "
-            "checkpoints that there is.",
-            found=f"memory={as_text(budget)!r}, and the smallest schedule needs {as_text(need)}",
+            "A memory budget holds at least what the smallest schedule of checkpoints needs.",
+            found=f"memory={as_text(budget)!r}, and the smallest schedule needs {as_text(need)} beside the arguments",
             line=user_line(),
             fix=f"memory={as_text(need)!r} or more; or put wg.checkpoint around the parts of the function whose "
             "inner values are many",

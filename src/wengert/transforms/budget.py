@@ -284,7 +284,7 @@ def _counts(equations: int) -> list[int]:
 
 def _called(graph: Graph, on: set[int], cuts: list[int], inner: int | None, depth: int) -> Graph:
     """Return the graph with all segments but the last in checkpointed calls; ``inner`` is what each may store."""
-    begins = {a: b for a, b in zip([0, *cuts], cuts, strict=False)}
+    begins = dict(zip([0, *cuts], cuts, strict=False))
     last = {i: k for k, e in enumerate(graph.equations) for i in e.inputs}
     last.update((i, len(graph.equations)) for i in graph.outputs)
 
