@@ -187,18 +187,15 @@ def _gather(cts: Sequence[Any], so_far: Sequence[Any], index: Any, *args: Any, b
     builder = builder_of(cts)
     linear = tuple(map(is_linear, args))
     come = tuple([ct is not None for ct in cts])
-    count = sum(linear)
-    back = tuple([transposed(branch, linear, (True,) * count, come) for branch in branches])
+    # Only what has something to be added to goes in: zeros would have to be made, and added to whole arrays.
+    before = [x for x, on in zip(so_far[1:], linear, strict=True) if on]
+    gathers = tuple([x is not None for x in before])
+    back = tuple([transposed(branch, linear, gathers, come) for branch in branches])
     known = [x for x, on in zip(args, linear, strict=True) if not on]
-    sums = [
-        zeros(builder, x.aval) if before is None else before
-        for x, before, on in zip(args, so_far[1:], linear, strict=True)
-        if on
-    ]
-    made = iter(
-        builder.apply(cond, [index, *known, *[ct for ct in cts if ct is not None], *sums], (("branches", back),))
-    )
-    return [None, *[Gathered(next(made)) if on else None for on in linear]]
+    given = [*known, *[ct for ct in cts if ct is not None], *[x for x in before if x is not None]]
+    made = builder.apply(cond, [index, *given], (("branches", back),))
+    found = iter([Gathered(ct) if on else ct for ct, on in zip(made, gathers, strict=True)])
+    return [None, *[next(found) if on else None for on in linear]]
 
 
 def _transpose(cts: Sequence[Any], *args: Any, branches: Branches) -> list[Any]:
