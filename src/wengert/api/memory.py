@@ -110,12 +110,13 @@ def within(
     target = max(0, stored(graph, active) - (need - budget))
     found: T | None = None
     tight = False
-    for _ in range(_TRIES):
+    for attempt in range(_TRIES):
         made = derive(arranged(graph, active, target))
         need = need_of(made)
         if need > budget:
             tight = True
-            target -= int(1.05 * (need - budget)) + 1
+            # Schedules come in steps: what is a little too much may need a longer one.
+            target -= max(int(1.05 * (need - budget)) + 1, target * attempt // 32)
             if target <= 0:
                 break
             continue
