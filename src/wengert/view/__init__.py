@@ -4,9 +4,10 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from .onnx import to_onnx
 from .viewing import Page, view
 
-__all__ = ["Page", "view"]
+__all__ = ["Page", "to_onnx", "view"]
 
 
 class _Callable(ModuleType):

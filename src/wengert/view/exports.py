@@ -17,12 +17,13 @@ from ..api.explain.values import show, summary
 from ..core.picture import svg
 from ..core.source import user_line
 from ..errors import ArgumentError, explain
+from .onnx import graph_to_onnx
 from .png import png
 
 if TYPE_CHECKING:
     from .viewing import Page
 
-ENDINGS: Final = (".html", ".svg", ".png", ".dot", ".mmd", ".json", ".tex")
+ENDINGS: Final = (".html", ".svg", ".png", ".dot", ".mmd", ".json", ".onnx", ".tex")
 MOST_NOTED: Final = 1500
 """In the drawing of a larger graph no values and gradients are written."""
 
@@ -61,6 +62,11 @@ class Exports:
         made = (make(self.derivative, formulas) for make in (forward_table, reverse_table, branch_sums))
         return tables([*made])
 
+    def onnx(self) -> bytes:
+        """The graph for ONNX runtimes."""
+        made: bytes = graph_to_onnx(self.subject.graph, self.subject.title).SerializeToString()
+        return made
+
 
 def exported(page: Page, path: Path) -> str | bytes:
     """Return what to write to a file of this name.
@@ -85,6 +91,7 @@ def exported(page: Page, path: Path) -> str | bytes:
         ".dot": subject.graph.to_dot,
         ".mmd": subject.graph.to_mermaid,
         ".json": lambda: json.dumps(document, allow_nan=False),
+        ".onnx": exports.onnx,
         ".tex": exports.latex,
     }
     result: str | bytes = made[ending]()

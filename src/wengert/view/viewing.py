@@ -47,7 +47,8 @@ class Page:
         """Write the page, or the graph in another format, to a file: the ending of its name says which.
 
         ``.html`` is the page; ``.svg`` and ``.png`` are a drawing with values and gradients; ``.dot`` (Graphviz) and
-        ``.mmd`` (Mermaid) the graph as text; ``.json`` the document; ``.tex`` the tables of forward and reverse mode.
+        ``.mmd`` (Mermaid) the graph as text; ``.json`` the document; ``.onnx`` the program for ONNX
+        runtimes; ``.tex`` the tables of forward and reverse mode.
         """
         made, target = exported(self, Path(path)), Path(path)
         target.write_bytes(made if isinstance(made, bytes) else made.encode("utf-8", "replace"))
