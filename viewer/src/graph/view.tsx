@@ -18,6 +18,7 @@ export const viewport = signal<Viewport | null>(null);
 export const busy = signal(false);
 
 const PATIENCE = 350;
+const MANY = 1000;
 
 export function toggle(group: number): void {
   const next = new Set(expanded.value);
@@ -77,10 +78,10 @@ export function Graph() {
         drawing.value = fresh;
         restoreFocus();
         busy.value = !final;
-        if (final) performance.mark('drawn');
+        performance.mark(final ? 'drawn' : 'shown');
       };
       // A page that has nothing to show yet shows the plain layout until the good one is there.
-      const early = last === m ? undefined : setTimeout(() => show(quick(m, seen, way), false), PATIENCE);
+      const early = last === m ? undefined : setTimeout(() => show(quick(m, seen, way), false), m.nodes.length > MANY ? 0 : PATIENCE);
       void layout(m, seen, way).then((made) => {
         clearTimeout(early);
         show(made, true);
