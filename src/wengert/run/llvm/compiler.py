@@ -16,14 +16,23 @@ from .kernels import NAME
 from .library import ready
 from .products import emit_product
 from .region_code import RegionCode
-from .target import compile_quickly, compile_together, object_code, optimise
+from .target import VECTORS, compile_quickly, compile_together, object_code, optimise
+from .vectors import AUTOMATIC, lanes
 
 
 def emit_module(what: Any) -> ir.Module:
     """Return the IR of a kernel; see :func:`~wengert.run.llvm.kernels.compile_kernels`."""
-    module = ir.Module("wengert", context=ir.Context())
+    module = ir.Module(VECTORS if _in_vectors(what) else "wengert", context=ir.Context())
     _emit(module, NAME, what)
     return module
+
+
+def _in_vectors(what: Any) -> bool:
+    """Say whether a kernel is written with vectors, or without anything that vectors are for."""
+    if isinstance(what[0], str):
+        return False
+    loop, _, inner, fixed = what[:4]
+    return lanes(loop, inner, fixed) != AUTOMATIC
 
 
 def _emit(module: ir.Module, name: str, what: Any) -> None:
@@ -57,7 +66,10 @@ def compiled(wanted: Sequence[Any]) -> list[bytes]:
         for k, code in zip(loops, made, strict=True):
             found[k] = code
         return found
-    groups = _shares(wanted, loops, min(len(loops), os.cpu_count() or 1))
+    groups = []
+    for kind in (False, True):
+        alike = [k for k in loops if _in_vectors(wanted[k]) == kind]
+        groups += _shares(wanted, alike, min(len(alike), os.cpu_count() or 1))
     made = compile_together([functools.partial(_emit_group, wanted, group) for group in groups])
     for group, code in zip(groups, made, strict=True):
         for k in group:
@@ -90,7 +102,7 @@ def _name(k: int) -> str:
 
 def _emit_group(wanted: Sequence[Any], group: Sequence[int]) -> ir.Module:
     """Return a module of several kernels, each in a section of its own, so that they can be taken apart again."""
-    module = ir.Module("wengert", context=ir.Context())
+    module = ir.Module(VECTORS if _in_vectors(wanted[group[0]]) else "wengert", context=ir.Context())
     for k in group:
         _emit(module, _name(k), wanted[k])
         module.globals[_name(k)].section = f".text.{_name(k)}"

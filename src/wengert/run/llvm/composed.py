@@ -11,7 +11,6 @@ from typing import Any
 
 from llvmlite import ir
 
-from .mathlib import declare, declare_called
 from .mathlib.emit import Value, copysign, fabs, floor, select
 
 # -- division with remainder ------------------------------------------------------------------------------------------
@@ -106,8 +105,7 @@ def _shift(op: str) -> Callable[[Any], Any]:
 
 
 def _call(o: Any, name: str, *args: Value) -> Value:
-    function = (declare if o.inline else declare_called)(o.builder.module, name, args[0].ir.type)
-    return Value(o.builder, o.builder.call(function, [x.ir for x in args]))
+    return Value(o.builder, o.mathlib(name, *(x.ir for x in args)))
 
 
 def _product_with(name: str) -> Callable[[Any], Any]:

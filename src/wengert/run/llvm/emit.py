@@ -19,14 +19,19 @@ from llvmlite import ir
 
 from .layout import BLOCK, IDENTITY, worst
 from .loops import Const, Load, Loop, Op, Outside, Pick
+from .mathlib.emit import Lanes, like
 from .scalars import BYTE, INDEX, Operation, constant, emit, memory_type
 from .sums import add as sum_add
 from .sums import end as sum_end
 from .sums import start as sum_start
 from .target import loop_options
+from .vectors import AUTOMATIC, lanes
 
 POINTER: Final = BYTE.as_pointer()
 KERNEL: Final = ir.FunctionType(ir.VoidType(), [POINTER.as_pointer(), INDEX.as_pointer(), INDEX, INDEX])
+
+_PARTIAL: Final = 4
+"""Partial sums at once, where there is little else to do."""
 
 
 class Emitter:
@@ -42,6 +47,7 @@ class Emitter:
         fixed: list[bool],
         long_sums: bool = False,
         entry: bool = True,
+        vectors: bool = True,
     ) -> None:
         self.long_sums = long_sums
         self.module = module
@@ -49,6 +55,7 @@ class Emitter:
         self.rank = rank
         self.inner = inner
         self.fixed = fixed
+        self.lanes = lanes(loop, inner, fixed) if vectors else AUTOMATIC
         self.body = self._body(name)
         if entry:
             self._entry(name)
@@ -127,8 +134,8 @@ class Emitter:
 
         self._loop(start, stop, step)
 
-    def _loop(self, start: Any, stop: Any, step: Any, carried: Any = ()) -> list[Any]:
-        """Emit ``for i in range(start, stop)``; ``step(i, *carried)`` returns the carried values' next versions."""
+    def _loop(self, start: Any, stop: Any, step: Any, carried: Any = (), by: int = 1) -> list[Any]:
+        """Emit ``for i in range(start, stop, by)``; ``step(i, *carried)`` returns the carried values' next versions."""
         b = self.b
         before = b.block
         body = b.append_basic_block("loop")
@@ -139,19 +146,18 @@ class Emitter:
         phis = [b.phi(value.type) for value in carried]
         following = step(i, *phis) or []
         after = b.block
-        next_i = b.add(i, ir.Constant(INDEX, 1), flags=("nsw", "nuw"))
+        next_i = b.add(i, ir.Constant(INDEX, by), flags=("nsw", "nuw"))
         i.add_incoming(start, before)
         i.add_incoming(next_i, after)
         for phi, first, later in zip(phis, carried, following, strict=True):
             phi.add_incoming(first, before)
             phi.add_incoming(later, after)
         branch = b.cbranch(b.icmp_signed("<", next_i, stop), body, done)
-        if carried and len(self.loop.body) <= 3:
-            # A sum waits for itself; several partial sums at once hide that.  Where there is more to do meanwhile, it
-            # gains nothing and makes the code several times as long.
-            loop_options(branch, interleave_count=4)
-        elif all(self.fixed):
-            loop_options(branch, vectorize_enable=False)
+        if self.lanes == AUTOMATIC:
+            if carried and self._waits:
+                loop_options(branch, interleave_count=_PARTIAL)
+            elif all(self.fixed):
+                loop_options(branch, vectorize_enable=False)
         b.position_at_end(done)
         results = []
         for first, later in zip(carried, following, strict=True):
@@ -161,18 +167,29 @@ class Emitter:
             results.append(out)
         return results
 
+    @property
+    def _waits(self) -> bool:
+        """Whether a sum waits for itself, which several partial sums at once hide.
+
+        Where there is more to do meanwhile, they gain nothing and make the code several times as long.
+        """
+        return len(self.loop.body) <= 3
+
     # -- the innermost loop: straight-line code, sums in registers
     # ------------------------------------------------------
 
     def _innermost(self, pointers: list[Any], start: Any, stop: Any) -> None:
         sums = [s for s in self.loop.stores if s.how != "set" and not s.at and self.inner[s.access] == 0]
-        if not sums:
-            self._loop(start, stop, lambda i: self._point(pointers, i, [], []))
-            return
         first = [self._identity(store) for store in sums]
+        self.constant: dict[int, Any] = {}
+        if self.lanes != AUTOMATIC:
+            self._hoist(pointers)
+        if not sums:
+            self._points(pointers, start, stop, [], [])
+            return
 
         def add_up(start: Any, stop: Any) -> list[Any]:
-            return self._loop(start, stop, lambda i, *acc: self._point(pointers, i, sums, list(acc)), first)
+            return self._points(pointers, start, stop, sums, first)
 
         rounded = [store.how == "add" and self.loop.accesses[store.access].dtype.kind == "f" for store in sums]
         totals = self._in_blocks(sums, rounded, first, start, stop, add_up) if self.long_sums else add_up(start, stop)
@@ -216,15 +233,92 @@ class Emitter:
             return constant(IDENTITY[store.how], dtype)
         return constant(worst(store.how, dtype), dtype)
 
-    def _point(self, pointers: list[Any], i: Any, sums: list[Any], acc: list[Any]) -> list[Any]:
-        """Emit the loop's body for one point; return the sums' next versions."""
-        b = self.b
-        self.values: list[Any] = []
-        for item in self.loop.body:
+    def _points(self, pointers: list[Any], start: Any, stop: Any, sums: list[Any], first: list[Any]) -> list[Any]:
+        """Emit the loop over points, with vectors where that is possible; return the sums."""
+        if self.lanes > 1:
+            if sums and self._waits:
+                start, first = self._vectors(pointers, start, stop, sums, first, _PARTIAL)
+            start, first = self._vectors(pointers, start, stop, sums, first, 1)
+        return self._loop(start, stop, lambda i, *acc: self._point(pointers, i, sums, list(acc), 1), first)
+
+    def _vectors(
+        self, pointers: list[Any], start: Any, stop: Any, sums: list[Any], first: list[Any], times: int
+    ) -> tuple[Any, list[Any]]:
+        """Emit the loop over as many points as fill vectors; return where it stops, and the sums."""
+        b, width = self.b, self.lanes
+        end = b.add(start, b.and_(b.sub(stop, start), ir.Constant(INDEX, -width * times)))
+        zeros = [self._identity(store) for store in sums]
+        carried = [ir.Constant(Lanes(zero.type, self.lanes), zero.constant) for zero in zeros * times]
+
+        def step(i: Any, *acc: Any) -> list[Any]:
+            following: list[Any] = []
+            for k in range(times):
+                at = b.add(i, ir.Constant(INDEX, k * width)) if k else i
+                part = list(acc[k * len(sums) : (k + 1) * len(sums)])
+                following += self._point(pointers, at, sums, part, width)
+            return following
+
+        flat = self._loop(start, end, step, carried, width * times)
+        totals = []
+        for k, (store, so_far) in enumerate(zip(sums, first, strict=True)):
+            dtype = self.loop.accesses[store.access].dtype
+            total = flat[k]
+            for part in flat[k + len(sums) :: len(sums)]:
+                total = self._combine(store.how, total, part, dtype, True)
+            totals.append(self._combine(store.how, so_far, self._across(store.how, total, dtype), dtype, True))
+        return end, totals
+
+    def _across(self, how: str, vector: Any, dtype: Any) -> Any:
+        """Combine the lanes of a vector."""
+        b, count = self.b, self.lanes
+        index = ir.IntType(32)
+        while count > 1:
+            count //= 2
+            moved = [ir.Constant(index, k + count if k < count else k) for k in range(self.lanes)]
+            mask = ir.Constant(ir.VectorType(index, self.lanes), moved)
+            vector = self._combine(how, vector, self._shuffle(vector, mask), dtype, True)
+        return b.extract_element(vector, ir.Constant(index, 0))
+
+    def _shuffle(self, vector: Any, mask: Any) -> Any:
+        moved = self.b.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), mask)
+        moved.type = vector.type
+        return moved
+
+    def _wide(self, value: Any) -> Any:
+        """Return a scalar in all lanes."""
+        kind = Lanes(value.type, self.lanes)
+        if isinstance(value, ir.Constant):
+            return ir.Constant(kind, value.constant)
+        index = ir.IntType(32)
+        one = self.b.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(index, 0))
+        return self._shuffle(one, ir.Constant(ir.VectorType(index, self.lanes), [ir.Constant(index, 0)] * self.lanes))
+
+    def _hoist(self, pointers: list[Any]) -> None:
+        """Emit what is the same for all points of the innermost loop, before it."""
+        for at, item in enumerate(self.loop.body):
             if isinstance(item, Load):
+                if self.inner[item.access] == 0 and item.access in self._read_only():
+                    self.constant[at] = self.hoisted.get(item.access) or self._read(item.access, pointers[item.access])
+            elif isinstance(item, Const):
+                self.constant[at] = constant(item.value, item.dtype)
+            elif isinstance(item, Op) and all(j in self.constant for j in item.args):
+                self.constant[at] = self._apply(item, [self.constant[j] for j in item.args], False)
+
+    def _apply(self, item: Op, args: list[Any], inline: bool) -> Any:
+        return emit(item.name, Operation(self.b, args, item.dtypes, item.out, inline), dict(item.params))
+
+    def _point(self, pointers: list[Any], i: Any, sums: list[Any], acc: list[Any], lanes: int) -> list[Any]:
+        """Emit the loop's body for a point, or as many as there are lanes; return the sums' next versions."""
+        self.values: list[Any] = []
+        inline = lanes > 1 or (self.lanes == AUTOMATIC and not all(self.fixed))
+        for at, item in enumerate(self.loop.body):
+            if at in self.constant:
+                found = self.constant[at]
+                self.values.append(self._wide(found) if lanes > 1 else found)
+            elif isinstance(item, Load):
                 k = item.access
                 self.values.append(
-                    self.hoisted[k] if k in self.hoisted else self._read(k, self._entry_of(pointers, k, i))
+                    self.hoisted[k] if k in self.hoisted else self._read(k, self._entry_of(pointers, k, i), lanes)
                 )
             elif isinstance(item, Pick):
                 self.values.append(self._read(item.access, self._picked(pointers, item.access, i, item.at, item.safe)))
@@ -234,10 +328,7 @@ class Emitter:
                 self.values.append(constant(item.value, item.dtype))
             else:
                 assert isinstance(item, Op)
-                args = [self.values[j] for j in item.args]
-                self.values.append(
-                    emit(item.name, Operation(b, args, item.dtypes, item.out, not all(self.fixed)), dict(item.params))
-                )
+                self.values.append(self._apply(item, [self.values[j] for j in item.args], inline))
         following = list(acc)
         for store in self.loop.stores:
             value = self.values[store.item]
@@ -249,7 +340,7 @@ class Emitter:
                 if store.how == "set":
                     self._write(store.access, pointer, value)
                 else:
-                    self._accumulate(store, pointer, value)
+                    self._accumulate(store, pointer, value, lanes)
         return following
 
     def _coordinate(self, index: int, size: Any) -> tuple[Any, Any]:
@@ -290,19 +381,28 @@ class Emitter:
         step = i if self.inner[k] == 1 else self.b.mul(i, self.strides[k][-1])
         return self.b.gep(pointers[k], [step], inbounds=True)
 
-    def _read(self, k: int, pointer: Any) -> Any:
-        value = self.b.load(pointer)
-        if self.loop.accesses[k].dtype.kind == "b":
-            return self.b.icmp_unsigned("!=", value, ir.Constant(BYTE, 0))
+    def _read(self, k: int, pointer: Any, lanes: int = 1) -> Any:
+        dtype = self.loop.accesses[k].dtype
+        if lanes > 1:
+            kind = Lanes(memory_type(dtype), lanes)
+            value = self.b.load(self.b.bitcast(pointer, kind.as_pointer()), align=dtype.itemsize)
+        else:
+            value = self.b.load(pointer)
+        if dtype.kind == "b":
+            return self.b.icmp_unsigned("!=", value, ir.Constant(value.type, 0))
         return value
 
     def _write(self, k: int, pointer: Any, value: Any) -> None:
-        if self.loop.accesses[k].dtype.kind == "b":
-            value = self.b.zext(value, BYTE)
-        self.b.store(value, pointer)
+        dtype = self.loop.accesses[k].dtype
+        if dtype.kind == "b":
+            value = self.b.zext(value, like(BYTE, value.type))
+        if isinstance(value.type, ir.VectorType):
+            self.b.store(value, self.b.bitcast(pointer, value.type.as_pointer()), align=dtype.itemsize)
+        else:
+            self.b.store(value, pointer)
 
-    def _accumulate(self, store: Any, pointer: Any, value: Any) -> None:
-        so_far = self._read(store.access, pointer)
+    def _accumulate(self, store: Any, pointer: Any, value: Any, lanes: int = 1) -> None:
+        so_far = self._read(store.access, pointer, lanes)
         dtype = self.loop.accesses[store.access].dtype
         self._write(store.access, pointer, self._combine(store.how, so_far, value, dtype, False))
 

@@ -110,6 +110,7 @@ class RegionCode:
                 [inner for _, inner, _, _ in flat],
                 fixed,
                 entry=False,
+                vectors=False,
             )
             nest = self.nests[key] = emitter.body
         pointers = [self._pointer(reference, np.dtype(text), offset) for text, reference, offset, *_ in accesses]

@@ -16,7 +16,7 @@ from llvmlite import ir
 
 from . import composed
 from .mathlib import declare, declare_called
-from .mathlib.emit import Value, copysign, fabs
+from .mathlib.emit import Value, copysign, fabs, like
 from .mathlib.emit import sqrt as sqrt_of
 from .operations import MATHLIB, code, is_native
 
@@ -88,10 +88,11 @@ class Operation:
         )
         return self.builder.call(function, args)
 
-    def mathlib(self, name: str) -> Any:
-        """Call a function of the mathlib."""
-        function = (declare if self.inline else declare_called)(self.builder.module, name, self.args[0].type)
-        return self.builder.call(function, self.args)
+    def mathlib(self, name: str, *args: Any) -> Any:
+        """Call a function of the mathlib, of the operands if nothing else is said."""
+        args = args or tuple(self.args)
+        function = (declare if self.inline else declare_called)(self.builder.module, name, args[0].type)
+        return self.builder.call(function, args)
 
 
 def emit(name: str, operation: Operation, params: Mapping[str, Any]) -> Any:
@@ -161,7 +162,7 @@ def _integer_pow(o: Operation, n: int) -> Any:
 
 def _convert(o: Operation, dtype: Any) -> Any:
     b, x, source = o.builder, o.args[0], o.dtype
-    target = register_type(dtype)
+    target = like(register_type(dtype), x.type)
     if source == dtype:
         return x
     if dtype.kind == "b":
@@ -242,7 +243,7 @@ def _logaddexp(o: Operation) -> Any:
     """max(x, y) + log1p(exp(-|x - y|)); equal operands (both infinite, too) give x + log 2."""
     b, (x, y) = o.builder, o.args
     distance = fabs(o.value(0) - o.value(1))
-    tail = b.call(declare(b.module, "log1p", x.type), [b.call(declare(b.module, "exp", x.type), [(-distance).ir])])
+    tail = o.mathlib("log1p", o.mathlib("exp", (-distance).ir))
     equal = b.fcmp_ordered("==", x, y)
     total = b.fadd(_extreme(">")(o), tail)
     return b.select(equal, b.fadd(x, ir.Constant(x.type, math.log(2.0))), total)
@@ -254,19 +255,19 @@ def _select(o: Operation) -> Any:
 
 def _isnan(o: Operation) -> Any:
     if not o.is_float:
-        return ir.Constant(BIT, 0)
+        return ir.Constant(like(BIT, o.args[0].type), 0)
     return o.builder.fcmp_unordered("uno", o.args[0], o.args[0])
 
 
 def _is_inf(o: Operation) -> Any:
     if not o.is_float:
-        return ir.Constant(BIT, 0)
+        return ir.Constant(like(BIT, o.args[0].type), 0)
     return (fabs(o.value(0)) == float("inf")).ir
 
 
 def _is_finite(o: Operation) -> Any:
     if not o.is_float:
-        return ir.Constant(BIT, 1)
+        return ir.Constant(like(BIT, o.args[0].type), 1)
     return (fabs(o.value(0)) < float("inf")).ir
 
 

@@ -75,9 +75,25 @@ def optimise(module: ir.Module | str, cpu: Cpu | None = None) -> llvm.ModuleRef:
     target = machine(cpu)
     parsed = _parse(module, target, None)
     builder = _pass_builder(target)
-    builder.getModulePassManager().run(parsed, builder)
+    _pipeline(module, builder).run(parsed, builder)
     _inline_vector_forms(parsed, builder)
     return parsed
+
+
+VECTORS: Final = "wengert.vectors"
+"""Name of modules whose loops are written with vectors (see vectors.py), so that hardly anything is left to do."""
+
+
+def _pipeline(module: ir.Module | str, builder: llvm.PassBuilder) -> llvm.ModulePassManager:
+    """Return the passes for a module."""
+    if not isinstance(module, ir.Module) or module.name != VECTORS:
+        return builder.getModulePassManager()
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_always_inliner_pass()
+    passes.add_global_dead_code_eliminate_pass()
+    passes.add_simplify_cfg_pass()
+    passes.add_instruction_combine_pass()
+    return passes
 
 
 def _parse(module: ir.Module | str, target: llvm.TargetMachine, context: llvm.ContextRef | None) -> llvm.ModuleRef:
@@ -143,7 +159,10 @@ def compile_together(modules: Sequence[Callable[[], ir.Module | str]], cpu: Cpu 
     threads = []
     for k, make in enumerate(modules):
         target = machine(cpu)
-        work = (found, k, _parse(make(), target, llvm.create_context()), target)
+        module = make()
+        builder = _pass_builder(target)
+        parsed = _parse(module, target, llvm.create_context())
+        work = (found, k, parsed, target, builder, _pipeline(module, builder))
         if k + 1 < len(modules):
             threads.append(threading.Thread(target=_compile_alone, args=work))
             threads[-1].start()
@@ -163,15 +182,21 @@ def compile_quickly(module: ir.Module | str) -> bytes:
     return object_code(_parse(module, target, llvm.create_context()), target=target)
 
 
-def _compile_alone(found: list[Any], k: int, module: llvm.ModuleRef, target: llvm.TargetMachine) -> None:
+def _compile_alone(
+    found: list[Any],
+    k: int,
+    module: llvm.ModuleRef,
+    target: llvm.TargetMachine,
+    builder: llvm.PassBuilder,
+    passes: llvm.ModulePassManager,
+) -> None:
     """Optimise and compile a module that has a context of its own.
 
     llvmlite holds a lock in every call of LLVM, for modules that share a context.  Here nothing is shared, and the
     two calls that take all of the time are made without it.
     """
     try:
-        builder = _pass_builder(target)
-        _unlocked("LLVMPY_RunNewModulePassManager")(builder.getModulePassManager(), module, builder)
+        _unlocked("LLVMPY_RunNewModulePassManager")(passes, module, builder)
         _inline_vector_forms(module, builder)
         with ffi.OutputString() as message:
             buffer = _unlocked("LLVMPY_TargetMachineEmitToMemory")(target, module, 1, message)

@@ -1,7 +1,8 @@
 """Elementary and special functions as LLVM IR that LLVM's loop vectoriser can turn into SIMD code.
 
 Each function is straight-line scalar code without calls or branches, marked ``alwaysinline``; a loop over it becomes a
-loop over vectors of whatever width the CPU has. There are no target intrinsics, no vector math library, no fast-math.
+loop over vectors of whatever width the CPU has, and the same formula can be had for vectors at once. There are no
+target intrinsics, no vector math library, no fast-math.
 
     function = declare(module, "exp", ir.DoubleType())
     builder.call(function, [x])
@@ -46,7 +47,7 @@ def declare(module: ir.Module, name: str, type: ir.Type) -> ir.Function:
     module : llvmlite.ir.Module
     name : str
         A key of :data:`FUNCTIONS`, for instance ``"exp"``.
-    type : llvmlite.ir.DoubleType or llvmlite.ir.FloatType
+    type : llvmlite.ir.DoubleType or llvmlite.ir.FloatType, or a vector of them
         Of the arguments and the result.
 
     Returns

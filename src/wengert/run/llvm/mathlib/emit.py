@@ -7,9 +7,11 @@ instruction, in the order written, which is what the error-free transformations 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from llvmlite import ir
 
@@ -47,9 +49,41 @@ FLOAT64 = Format("float64", "f64", ir.DoubleType(), ir.IntType(64), 52, 1023)
 FLOAT32 = Format("float32", "f32", ir.FloatType(), ir.IntType(32), 23, 127)
 
 
+class Lanes(ir.VectorType):  # type: ignore[misc]  # llvmlite has no type hints
+    """A vector with what formulas ask of a scalar type, and with short constants."""
+
+    @property
+    def width(self) -> int:
+        """Bits of an element."""
+        return int(self.element.width)
+
+    @property
+    def intrinsic_name(self) -> str:
+        return f"v{self.count}{self.element.intrinsic_name}"
+
+    def format_constant(self, value: Any) -> str:
+        first = value[0]
+        if all(entry is first for entry in value):
+            return f"splat ({first.type} {first.get_reference()})"
+        return str(super().format_constant(value))
+
+
+@functools.cache
+def in_lanes(form: Format, count: int) -> Format:
+    """The format of so many numbers at once."""
+    return replace(form, suffix=f"v{count}{form.suffix}", type=Lanes(form.type, count), int=Lanes(form.int, count))
+
+
+def like(type_: ir.Type, model: ir.Type) -> ir.Type:
+    """A scalar type, in as many lanes as the model has."""
+    return Lanes(type_, model.count) if isinstance(model, ir.VectorType) else type_
+
+
 def format_of(type_: ir.Type) -> Format | None:
-    """The format of an IR type, None where it is no supported float."""
-    return next((f for f in (FLOAT64, FLOAT32) if f.type == type_), None)
+    """The format of an IR type, or of its elements; None where it is no supported float."""
+    element = type_.element if isinstance(type_, ir.VectorType) else type_
+    form = next((f for f in (FLOAT64, FLOAT32) if f.type == element), None)
+    return in_lanes(form, type_.count) if form is not None and element is not type_ else form
 
 
 class Value:
@@ -165,14 +199,14 @@ class Value:
     def as_float(self) -> Value:
         """The float with this bit pattern."""
         target = FLOAT64 if self.ir.type.width == 64 else FLOAT32
-        return Value(self.builder, self.builder.bitcast(self.ir, target.type))
+        return Value(self.builder, self.builder.bitcast(self.ir, like(target.type, self.ir.type)))
 
     def to(self, target: Format) -> Value:
         """Conversion between float formats."""
-        if self.format is target:
+        if self.format.name == target.name:
             return self
-        convert = self.builder.fpext if target is FLOAT64 else self.builder.fptrunc
-        return Value(self.builder, convert(self.ir, target.type))
+        convert = self.builder.fpext if target.name == "float64" else self.builder.fptrunc
+        return Value(self.builder, convert(self.ir, like(target.type, self.ir.type)))
 
 
 def select(condition: Value, a: Value | float, b: Value | float) -> Value:

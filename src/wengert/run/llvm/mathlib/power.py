@@ -66,7 +66,7 @@ def log_double_double(x: Value) -> tuple[Value, Value]:
 
 def power_of_positive(x: Value, y: Value) -> Value:
     """x^y = exp(y log(x)) for positive finite x. y log(x) can reach 745, so log(x) needs ten bits beyond the format."""
-    if x.format is FLOAT32:
+    if x.format.name == "float32":
         return _power_of_positive_float32(x.to(FLOAT64), y.to(FLOAT64)).to(FLOAT32)
     # The least non-zero |log(x)| is 2^-53: beyond 2^70 y only decides between 0, 1 and inf.
     y = clamp(y, -(2.0**70), 2.0**70)
@@ -135,7 +135,7 @@ def cbrt(x: Value) -> Value:
 def hypot(x: Value, y: Value) -> Value:
     # float32: no square of one overflows in float64. float64: scaled by a power of two where squares would not fit.
     infinite = (fabs(x) == math.inf) | (fabs(y) == math.inf)
-    if x.format is FLOAT32:
+    if x.format.name == "float32":
         wide_x, wide_y = x.to(FLOAT64), y.to(FLOAT64)
         return select(infinite, math.inf, sqrt(madd(wide_x, wide_x, wide_y * wide_y)).to(FLOAT32))
     a, b = fabs(x), fabs(y)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from wengert.run.llvm.mathlib.emit import FLOAT64, Format, Value
+from wengert.run.llvm.mathlib.emit import FLOAT32, FLOAT64, Format, Lanes, Value
 
 LANES = (2, 4, 8, 16)
 SUFFIX = ".lanes"  # marks the vector forms, which target.optimise inlines after vectorising
@@ -38,12 +38,21 @@ class _Attributes(ir.FunctionAttributes):  # type: ignore[misc]  # llvmlite has 
 
 def where_large(x: Value, limit: float, libm: str, fast: Value) -> Value:
     """``fast`` where |x| <= limit (or x is nan), the libm function of x elsewhere."""
-    function = _scalar_form(x.builder.module, libm, x.format, limit)
+    type_, module = x.ir.type, x.builder.module
+    if isinstance(type_, ir.VectorType):
+        form = FLOAT64 if x.format.name == "float64" else FLOAT32
+        function = _vector_form(module, _name(libm, form, type_.count), libm, form, limit, type_.count)
+    else:
+        function = _scalar_form(module, libm, x.format, limit)
     return Value(x.builder, x.builder.call(function, [x.ir, fast.ir]))
 
 
+def _name(libm: str, form: Format, lanes: int = 0) -> str:
+    return f"wengert.rare.{libm}.{form.suffix}" + (f".{lanes}{SUFFIX}" if lanes else "")
+
+
 def _scalar_form(module: ir.Module, libm: str, form: Format, limit: float) -> ir.Function:
-    name = f"wengert.rare.{libm}.{form.suffix}"
+    name = _name(libm, form)
     if name in module.globals:
         return module.globals[name]
     function_type = ir.FunctionType(form.type, [form.type, form.type])
@@ -51,7 +60,7 @@ def _scalar_form(module: ir.Module, libm: str, form: Format, limit: float) -> ir
     function.linkage = "internal"
     variants = []
     for lanes in LANES:
-        variant = _vector_form(module, f"{name}.{lanes}{SUFFIX}", libm, form, limit, lanes)
+        variant = _vector_form(module, _name(libm, form, lanes), libm, form, limit, lanes)
         variants.append(f"_ZGV_LLVM_N{lanes}vv_{name}({variant.name})")
     function.attributes = _Attributes("noinline", variants=",".join(variants))
     builder = ir.IRBuilder(function.append_basic_block("entry"))
@@ -72,7 +81,9 @@ def _vector_form(module: ir.Module, name: str, libm: str, form: Format, limit: f
 
     External linkage keeps it alive until the vectoriser has made the calls.
     """
-    vector = ir.VectorType(form.type, lanes)
+    if name in module.globals:
+        return module.globals[name]
+    vector = Lanes(form.type, lanes)
     function = ir.Function(module, ir.FunctionType(vector, [vector, vector]), name)
     function.attributes = _Attributes("alwaysinline")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
@@ -94,7 +105,7 @@ def _vector_form(module: ir.Module, name: str, libm: str, form: Format, limit: f
 
 def _lane_loop(module: ir.Module, name: str, libm: str, form: Format, limit: float, lanes: int) -> ir.Function:
     """The slow path: lane by lane through libm."""
-    vector, index_type = ir.VectorType(form.type, lanes), ir.IntType(32)
+    vector, index_type = Lanes(form.type, lanes), ir.IntType(32)
     function = ir.Function(module, ir.FunctionType(vector, [vector, vector]), name)
     function.linkage = "internal"
     function.attributes = _Attributes("noinline")
@@ -130,7 +141,7 @@ def _is_large(builder: ir.IRBuilder, x: ir.Value, type_: ir.Type, limit: float, 
     module, element = builder.module, type_ if lanes is None else type_.element
     name = f"llvm.fabs.{'' if lanes is None else f'v{lanes}'}{element.intrinsic_name}"
     fabs = module.globals.get(name) or ir.Function(module, ir.FunctionType(type_, [type_]), name)
-    bound = ir.Constant(type_, limit if lanes is None else [limit] * lanes)
+    bound = ir.Constant(type_, limit)
     return builder.fcmp_ordered(">", builder.call(fabs, [x]), bound)
 
 

@@ -1,0 +1,102 @@
+"""Loops that are written with vectors: every number of entries, every function, and which loops they are."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert as wg
+from wengert.run.llvm.compiler import compiled, emit_module
+from wengert.run.llvm.kernels import Kernel
+from wengert.run.llvm.loops import Buffer, Const, Load, Loop, Op, Store, View
+from wengert.run.llvm.mathlib import FUNCTIONS
+from wengert.run.llvm.vectors import AUTOMATIC, lanes
+
+_LENGTHS = [*range(20), 31, 32, 33, 63, 64, 65, 100, 127]
+
+
+def elementwise(name: str, dtype: Any, arity: int = 1) -> Loop:
+    """Return a loop that applies an operation."""
+    dtype = np.dtype(dtype)
+    views = [View(Buffer(8, dtype), 0, (1,), (8,)) for _ in range(arity + 1)]
+    op = Op(name, tuple(range(arity)), (), (dtype,) * arity, dtype)
+    return Loop((8,), views, [*(Load(k) for k in range(arity)), op], [Store(arity, arity)])
+
+
+def make(loop: Loop) -> Kernel:
+    count = len(loop.accesses)
+    return Kernel(compiled([(loop, 1, [1] * count, [False] * count)])[0])
+
+
+def run(kernel: Kernel, *arrays: Any) -> None:
+    """Run a one-dimensional loop on arrays, one for each access."""
+    numbers = [len(arrays[0])]
+    for k in range(len(arrays)):
+        numbers += [k, 0, 1]
+    bases = (ctypes.c_void_p * len(arrays))(*(a.ctypes.data for a in arrays))
+    description = (ctypes.c_int64 * len(numbers))(*numbers)
+    call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(kernel.address)
+    call(ctypes.addressof(bases), ctypes.addressof(description), 0, len(arrays[0]))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_rest_of_a_loop_has_the_bits_of_its_vectors(dtype: str) -> None:
+    # 37 equal numbers: 32 or 36 go through vectors, the rest through functions that are called.
+    for name, definition in sorted(FUNCTIONS.items()):
+        if name == "softplus":  # not an operation of loops
+            continue
+        kernel = make(elementwise(name, dtype, definition.arity))
+        for number in (0.7, -0.3, 3.5, 1e6, 1e300, 0.0, -0.0, np.inf, -np.inf, np.nan):
+            with np.errstate(over="ignore"):
+                operands = [np.full(37, number, dtype) for _ in range(definition.arity)]
+            out = np.empty(37, dtype)
+            run(kernel, *operands, out)
+            assert np.all((out.view(f"u{out.itemsize}") == out[:1].view(f"u{out.itemsize}")) | np.isnan(out)), name
+            assert np.isnan(out).all() or not np.isnan(out).any(), name
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "int32", "int16", "int8", "uint8"])
+def test_every_length(dtype: str) -> None:
+    def f(x: Any, y: Any) -> Any:
+        chosen = np.where((x > y) & (y != 2), x, y + 1)
+        return chosen * x, np.sum(x), np.max(x), np.min(x * y), np.any(x > 5), np.all(x < 90), x > y
+
+    rng = np.random.default_rng(0)
+    compiled_f = wg.jit(f)
+    for n in _LENGTHS[1:]:
+        x, y = rng.integers(0, 9, (2, n)).astype(dtype)
+        for got, expected in zip(compiled_f(x, y), f(x, y), strict=True):
+            np.testing.assert_array_equal(got, expected)
+            assert np.asarray(got).dtype == np.asarray(expected).dtype
+
+
+def test_rows_of_every_length() -> None:
+    def f(x: Any) -> Any:
+        e = np.exp(x - np.max(x, axis=-1, keepdims=True))
+        return e / np.sum(e, axis=-1, keepdims=True)
+
+    softmax = wg.jit(f)
+    for n in _LENGTHS[1:]:
+        x = np.random.default_rng(n).normal(size=(3, n))
+        np.testing.assert_allclose(softmax(x), f(x), rtol=1e-13)
+
+
+def test_only_loops_with_independent_neighbours_have_vectors() -> None:
+    loop = elementwise("exp", "float64")
+    width = lanes(loop, [1, 1], [False, False])
+    assert width in (2, 4, 8)
+    assert lanes(elementwise("exp", "float32"), [1, 1], [False, False]) == 2 * width
+    assert lanes(loop, [2, 1], [False, False]) == AUTOMATIC, "entries with gaps"
+    assert lanes(loop, [1, 0], [False, False]) == AUTOMATIC, "one place is written again and again"
+    assert lanes(loop, [0, 0], [True, True]) == 1, "nothing moves"
+    picked = [replace(loop.accesses[0], indexed=((8, 1),)), loop.accesses[1]]
+    assert lanes(Loop((8,), picked, loop.body, loop.stores), [1, 1], [False, False]) == AUTOMATIC, "computed places"
+    constant = Loop((8,), loop.accesses[1:], [Const(1.0, np.dtype("float64"))], [Store(0, 0)])
+    assert lanes(constant, [1], [False]) == width
+    text = str(emit_module((loop, 1, [1, 1], [False, False])))
+    assert f"load <{width} x double>" in text
+    assert "load double" in text, "the rest"
