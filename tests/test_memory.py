@@ -218,3 +218,21 @@ def test_measured_peak_stays_under_the_budget() -> None:
 
     assert peak("40MB") <= 40e6
     assert peak("-") > 250e6
+
+
+def test_explain_states_the_memory_of_loops() -> None:
+    report = wg.explain(in_a_loop)(X)
+    (loop,) = report.data("costs")["loops"]
+    graph = wg.trace(in_a_loop)(X)
+    whole = NativeProgram.memory(ready(gradient(graph, [True, *[False] * (len(graph.inputs) - 1)])))
+    assert loop["iterations"] == 120
+    assert loop["bytes"] == 120 * loop["bytes_per_iteration"]
+    assert 0.9 * whole < loop["bytes"] <= whole
+    assert sum(of["value"] == f"float64[{N}]" for of in loop["saved"]) == loop["bytes_per_iteration"] // (8 * N)
+    assert loop["budgets"][0] == {"bytes": loop["bytes"], "lengths": [], "extra_runs": 0.0}
+    runs = [row["extra_runs"] for row in loop["budgets"]]
+    assert runs == sorted(runs)
+    assert "iterations run again" in report.section("costs")
+    linear = wg.explain(lambda x: np.sum(wg.fori_loop(0, 9, lambda k, u: 0.5 * u + 1, x)))(X)
+    assert linear.data("costs")["loops"][0]["bytes_per_iteration"] == 0
+    assert "stores nothing" in linear.section("costs")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -16,8 +15,9 @@ from ...transforms.simplify import simplify
 from ...transforms.transpose import transpose
 from ..jacobians import prefers_forward
 from .blocks import Block, Paragraph, Section, Table
+from .loops import loop_memory
 from .subject import Subject
-from .values import seconds
+from .values import seconds, size
 
 _BUDGET: Final = 0.05
 """Seconds to spend on one measurement."""
@@ -173,6 +173,7 @@ def costs(sweeps: Sweeps) -> Section:
         ". wg.grad always takes reverse mode: for one scalar result one sweep is enough, however many inputs there are."
     )
     base = max(rows[0]["operations"], 1)
+    in_loops, loops = loop_memory(subject)
     blocks: list[Block] = [
         Table(
             ("what", "equations", "operations", "of the function", "time", "peak live memory"),
@@ -196,6 +197,7 @@ def costs(sweeps: Sweeps) -> Section:
             f"reverse mode keeps "
             f"{size(sweeps.residual_bytes)} of values that were not inputs; forward mode keeps nothing."
         ),
+        *in_loops,
         Table(
             ("whole Jacobian", "sweeps", "operations", "fills in"),
             [
@@ -207,22 +209,10 @@ def costs(sweeps: Sweeps) -> Section:
         Paragraph(f"Choice: {reason}"),
     ]
     data = {"sweeps": rows, "jacobian": jacobian, "residual_bytes": sweeps.residual_bytes, "reason": reason}
+    if loops:
+        data["loops"] = loops
     return Section("costs", "Forward or reverse?", blocks, data)
 
 
 def _sweeps(count: int, mode: str) -> str:
     return f"{count} {mode} sweep{'s' * (count != 1)}"
-
-
-def size(count: int) -> str:
-    """Return a number of bytes as text.
-
-    Examples
-    --------
-    >>> size(2048)
-    '2.00 KiB'
-    """
-    if count < 1024:
-        return f"{count} B"
-    step = min(int(math.log(count, 1024)), 4)
-    return f"{count / 1024**step:.2f} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[step]}"

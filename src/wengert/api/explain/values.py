@@ -131,3 +131,17 @@ def error_text(error: float | str | None) -> str:
     if isinstance(error, str):  # nan or infinite
         return error
     return "exact" if error == 0 else f"{error:.1e}"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as text.
+
+    Examples
+    --------
+    >>> size(2048)
+    '2.00 KiB'
+    """
+    if count < 1024:
+        return f"{count} B"
+    step = min(int(math.log(count, 1024)), 4)
+    return f"{count / 1024**step:.2f} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[step]}"
