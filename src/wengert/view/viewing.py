@@ -18,6 +18,7 @@ from .document import described
 from .exports import exported
 from .html import render
 from .subjects import viewed
+from .widget import widget
 
 
 class Page:
@@ -67,6 +68,16 @@ class Page:
             f'style="width:100%;height:720px;border:1px solid #8888;border-radius:6px" '
             f'srcdoc="{html.escape(self.html)}"></iframe>'
         )
+
+    def widget(self, height: int = 720) -> Any:
+        """Return a Jupyter widget with the page; its ``show(page)`` puts another page in its place.
+
+        Raises
+        ------
+        MissingExtraError
+            If the package anywidget is not installed.
+        """
+        return widget(self, height)
 
 
 def view(
