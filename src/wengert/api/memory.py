@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from ..core.graph import Graph
 from ..core.source import user_line
 from ..errors import ArgumentError, MemoryBudgetError, explain
-from ..run.llvm import NativeProgram
+from ..run import llvm
 from ..transforms.batch import batch
 from ..transforms.budget import arranged, stored
 from ..transforms.expand import expand
@@ -77,7 +77,7 @@ def as_text(count: int) -> str:
 
 def needed(graph: Graph) -> int:
     """Return the bytes that the program of a graph needs beside its inputs."""
-    return NativeProgram.memory(tidy(expand(simplify(graph))))
+    return llvm.NativeProgram.memory(tidy(expand(simplify(graph))))
 
 
 def within(
