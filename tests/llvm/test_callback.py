@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import wengert as wg
 from wengert.run.llvm.callback import FAILED, callback, describe_callback, raise_failure
 from wengert.run.llvm.loops import Buffer, Python, View, whole
 
@@ -102,3 +103,16 @@ def test_whole_views_are_the_common_case() -> None:
     setting = Setting(np.exp, np.arange(6.0), [(view.offset, view.strides, view.shape)], [(2, 3)])
     setting()
     np.testing.assert_array_equal(setting.results[0], np.exp(np.arange(6.0)).reshape(2, 3))
+
+
+def test_an_interpreted_equation_is_all_that_a_loop_has() -> None:
+    # Nothing else of the program needs a status word.
+    def f(x: Any) -> Any:
+        def step(k: Any, u: Any) -> Any:
+            w = np.linalg.svd(np.reshape(u, (2, 2)) + k, compute_uv=False)
+            return u + 0.01 * np.concatenate([w, w])
+
+        return np.sum(wg.fori_loop(0, 5, step, x))
+
+    x = np.array([1.0, 2.0, 3.0, 5.0])
+    assert wg.jit(f)(x) == pytest.approx(f(x))

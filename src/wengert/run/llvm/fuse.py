@@ -450,6 +450,8 @@ class Fused(Padding):
         buffers = [Buffer(avals[i].size, avals[i].dtype, "python") for i in equation.outputs]
         shapes = [avals[i].shape for i in equation.outputs]
         step = Python(run, inputs, buffers, shapes, record.multiple, k)
+        if self.scope is not None:
+            self.status_word()  # native code calls it: it says there whether it failed, and looks whether another did
         self.append(step, [v.buffer for v in inputs], buffers)
         for i, buffer in zip(equation.outputs, buffers, strict=True):
             self._views[i] = whole(buffer, avals[i].shape)
