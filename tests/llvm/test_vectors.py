@@ -100,3 +100,18 @@ def test_only_loops_with_independent_neighbours_have_vectors() -> None:
     text = str(emit_module((loop, 1, [1, 1], [False, False])))
     assert f"load <{width} x double>" in text
     assert "load double" in text, "the rest"
+
+
+def test_zeros_of_both_signs_are_different_numbers() -> None:
+    dtype = np.dtype("float64")
+    zero, negative, nan = Const(0.0, dtype), Const(-0.0, dtype), Const(np.nan, dtype)
+    assert zero != negative
+    assert hash(zero) == hash(Const(0.0, dtype))
+    assert zero == Const(0.0, dtype) != Const(0.0, np.dtype("float32"))
+    assert nan == Const(float("nan"), dtype)
+    # Structures of kernels hold numbers: one with the other sign is another kernel.
+    x = np.array([1.0, -1.0])
+    for number in (0.0, -0.0):
+        constant = np.full(2, number)
+        got = wg.jit(lambda x, constant=constant: np.copysign(x, constant))(x)
+        np.testing.assert_array_equal(got, np.copysign(x, constant))

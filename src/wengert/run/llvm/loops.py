@@ -115,12 +115,21 @@ class Outside:
     at: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Const:
-    """A number that belongs to the structure."""
+    """A number that belongs to the structure.
+
+    Numbers that are written differently are different: 0.0 and -0.0 compare equal, nan does not with itself.
+    """
 
     value: Any
     dtype: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Const) and self.dtype == other.dtype and repr(self.value) == repr(other.value)
+
+    def __hash__(self) -> int:
+        return hash((repr(self.value), self.dtype))
 
 
 @dataclass(frozen=True, slots=True)
