@@ -125,6 +125,8 @@ def test_trace_in_every_format(file: Path) -> None:
     assert "v3: float64[] = x1 * x2" in good(*at)
     assert wg.Graph.from_json(good(*at, "--format", "json")).names == ("x1", "x2")
     assert good(*at, "--format", "dot").startswith("digraph")
+    assert good(*at, "--format", "mermaid").startswith("flowchart LR")
+    assert good(*at, "--format", "svg").startswith("<svg")
     assert "<pre>" in good(*at, "--format", "html")
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import wengert as wg
+from wengert import nn, train
 from wengert.core.layered import layered
 from wengert.errors import ArgumentError
 from wengert.view.subjects import viewed
@@ -238,3 +239,29 @@ def test_reports_have_their_tables_in_latex(tmp_path: Path) -> None:
     assert report.to_latex().count(r"\toprule") == 4
     assert report.to_latex("shapes").count(r"\toprule") >= 1
     assert report.save(tmp_path / "f.tex").read_text() == report.to_latex()
+
+
+# -- what can be given ------------------------------------------------------------------------------------------------
+
+
+def test_networks_training_steps_and_jitted_functions_are_viewed_and_drawn(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Linear(2, 3), np.tanh, nn.Linear(3, 1))
+    params, x, y = net.init(np.random.default_rng(0)), np.ones((4, 2)), np.zeros((4, 1))
+    optimizer = train.Adam(0.1)
+
+    def loss(params: Any, x: Any, y: Any) -> Any:
+        return np.mean((net.apply(params, x) - y) ** 2)
+
+    @wg.jit
+    def step(params: Any, state: Any, x: Any, y: Any) -> Any:
+        value, gradient = wg.value_and_grad(loss)(params, x, y)
+        return value, optimizer.update(gradient, state, params)
+
+    for made in (
+        wg.view(net, params, x, open=False, symbolic=False),
+        wg.view(loss, params, x, y, parameters=0, open=False, symbolic=False),
+        wg.view(step, params, optimizer.init(params), x, y, open=False, symbolic=False),
+    ):
+        texts = ElementTree.fromstring(saved(made, tmp_path, ".svg")).iter(f"{SVG}text")
+        assert any("tanh" in (element.text or "") for element in texts)
+        assert made.document["title"].split("(")[0] in ("Sequential", "loss", "step")

@@ -106,11 +106,12 @@ def build() -> Any:
         target: str = target,
         at: list[str] = at,
         at_file: Path = at_file,
-        form: str = typer.Option("text", "--format", help="text, json, dot or html."),
+        form: str = typer.Option("text", "--format", help="text, json, dot, mermaid, svg or html."),
         out: Path = out,
     ) -> None:
         """Print the computation graph of a function."""
-        run(lambda: traced(target, at, at_file, checked(form, ("text", "json", "dot", "html"))), out)
+        allowed = ("text", "json", "dot", "mermaid", "svg", "html")
+        run(lambda: traced(target, at, at_file, checked(form, allowed)), out)
 
     @app.command("view", cls=Spreading)
     def view_command(

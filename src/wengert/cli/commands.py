@@ -63,7 +63,13 @@ def traced(target: str, at: Sequence[str], at_file: Path | None, form: str) -> s
     function, _ = load(target)
     args = [parse(text) for text in at] + (read_values(at_file, function) if at_file else [])
     graph: Graph = call(trace(function), args, function, target)
-    made = {"json": lambda: graph.to_json(indent=2), "dot": graph.to_dot, "html": graph._repr_html_}
+    made = {
+        "json": lambda: graph.to_json(indent=2),
+        "dot": graph.to_dot,
+        "mermaid": graph.to_mermaid,
+        "svg": graph.to_svg,
+        "html": graph._repr_html_,
+    }
     return made.get(form, lambda: str(graph))()
 
 

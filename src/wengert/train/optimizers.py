@@ -169,7 +169,7 @@ class Adam:
         step = state["step"] + 1
         rate = as_schedule(self.learning_rate)(state["step"])
         # The running means start at 0; dividing by what is missing from 1 corrects for that.
-        root_correction = math.sqrt(1 - self.beta2**step)
+        root_correction = (1 - self.beta2**step) ** 0.5
         corrected_rate = rate / (1 - self.beta1**step)
         ps, gs, structure = _leaves(params, gradients, inplace)
         means, squares = _state(state["mean"], inplace), _state(state["square"], inplace)
@@ -257,7 +257,7 @@ def _state(tree: Any, inplace: bool) -> list[Any]:
 
 def _writable(leaves: list[Any], inplace: bool) -> list[Any]:
     if not inplace:
-        return [np.array(leaf) for leaf in leaves]
+        return [np.copy(leaf) for leaf in leaves]  # not np.array, so that a step can be traced, as for wg.view
     for leaf in leaves:
         if not isinstance(leaf, np.ndarray) or not leaf.flags.writeable:
             raise ArgumentError(
