@@ -14,9 +14,10 @@ from .forms_code import emit_form
 from .image import POSSIBLE, link
 from .kernels import NAME
 from .library import ready
+from .mathlib.rare import VECTORS
 from .products import emit_product
 from .region_code import RegionCode
-from .target import VECTORS, compile_quickly, compile_together, object_code, optimise
+from .target import compile_quickly, compile_together, object_code, optimise
 from .vectors import AUTOMATIC, lanes
 
 

@@ -20,7 +20,7 @@ from llvmlite import ir
 from llvmlite.binding import ffi
 
 from wengert.run.llvm.image import POSSIBLE
-from wengert.run.llvm.mathlib.rare import SUFFIX
+from wengert.run.llvm.mathlib.rare import SUFFIX, VECTORS
 
 _lock = threading.Lock()
 _names = itertools.count()
@@ -78,10 +78,6 @@ def optimise(module: ir.Module | str, cpu: Cpu | None = None) -> llvm.ModuleRef:
     _pipeline(module, builder).run(parsed, builder)
     _inline_vector_forms(parsed, builder)
     return parsed
-
-
-VECTORS: Final = "wengert.vectors"
-"""Name of modules whose loops are written with vectors (see vectors.py), so that hardly anything is left to do."""
 
 
 def _pipeline(module: ir.Module | str, builder: llvm.PassBuilder) -> llvm.ModulePassManager:

@@ -16,6 +16,8 @@ from llvmlite import ir
 
 from wengert.run.llvm.mathlib.emit import FLOAT32, FLOAT64, Format, Lanes, Value
 
+VECTORS = "wengert.vectors"
+"""Name of modules whose loops are written with vectors (see vectors.py), so that no vectoriser sees them."""
 LANES = (2, 4, 8, 16)
 SUFFIX = ".lanes"  # marks the vector forms, which target.optimise inlines after vectorising
 
@@ -42,6 +44,7 @@ def where_large(x: Value, limit: float, libm: str, fast: Value) -> Value:
     if isinstance(type_, ir.VectorType):
         form = FLOAT64 if x.format.name == "float64" else FLOAT32
         function = _vector_form(module, _name(libm, form, type_.count), libm, form, limit, type_.count)
+        function.linkage = "internal"  # it is called here, not by the vectoriser later
     else:
         function = _scalar_form(module, libm, x.format, limit)
     return Value(x.builder, x.builder.call(function, [x.ir, fast.ir]))
@@ -59,7 +62,7 @@ def _scalar_form(module: ir.Module, libm: str, form: Format, limit: float) -> ir
     function = ir.Function(module, function_type, name)
     function.linkage = "internal"
     variants = []
-    for lanes in LANES:
+    for lanes in LANES if module.name != VECTORS else ():
         variant = _vector_form(module, _name(libm, form, lanes), libm, form, limit, lanes)
         variants.append(f"_ZGV_LLVM_N{lanes}vv_{name}({variant.name})")
     function.attributes = _Attributes("noinline", variants=",".join(variants))
