@@ -10,10 +10,8 @@
     page.go(step);
   }
   const events = new EventSource('events');
-  let shown;
   events.onmessage = (event) => {
-    shown ??= event.data;
-    if (event.data === shown) return;
+    if (event.data === 'VERSION') return; // the server writes this page's own version here
     events.close();
     if (page) sessionStorage.setItem(key, JSON.stringify({ mode: page.mode.value, step: page.step.value }));
     location.reload();

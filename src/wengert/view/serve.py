@@ -60,12 +60,13 @@ def error_page(message: str) -> str:
     return _ERROR.format(message=html.escape(message))
 
 
-def reloading(page: str) -> str:
+def reloading(page: str, version: int) -> str:
     """Return a page with the script that loads it again, which its security policy is told of.
 
     The script is let connect to where the page is from, and to nothing else.
     """
     script = files(__package__).joinpath("reload.js").read_text(encoding="utf-8")
+    script = script.replace("VERSION", str(version))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     before, found, after = page.partition("script-src ")
     body, end, rest = after.rpartition("</body>")
@@ -97,6 +98,7 @@ class Server:
         self._make, self._watched = make, watched
         self._changed = threading.Condition()
         self._version, self._page, self._closed = 0, b"", False
+        self._seen: dict[Path, Any] = {}
         self._path = f"/{secrets.token_urlsafe(16)}/"
         self._http = _Http(("127.0.0.1", port), _handler(self))
         self.hosts = [f"{name}:{self._http.server_port}" for name in ("127.0.0.1", "localhost")]
@@ -110,14 +112,16 @@ class Server:
     def update(self) -> str:
         """Make the page anew, and let browsers know; return what is wrong, if anything."""
         problem = ""
+        self._seen = self._state()  # before the files are read: whatever changes from now on is a change
         try:
             page = self._make()
         except WengertError as error:
             problem = str(error)
             page = error_page(problem)
+        self._seen = {**self._state(), **self._seen}  # modules that were imported for the first time
         with self._changed:
-            self._page = reloading(page).encode()
             self._version += 1
+            self._page = reloading(page, self._version).encode()
             self._changed.notify_all()
         return problem
 
@@ -126,17 +130,14 @@ class Server:
 
         The user's program runs in the thread that calls this, the main one, so that Ctrl-C ends it too.
         """
-        before = self._state()
         while True:
             time.sleep(_POLL)
-            now = self._state()
-            if now != before:
+            if any(stamp != self._seen.get(path) for path, stamp in self._state().items()):
                 problem = self.update()
                 say(f"error: {problem}" if problem else "updated")
-                before = self._state() if set(self._watched()) != {path for path, _ in now} else now
 
-    def _state(self) -> list[tuple[Path, Any]]:
-        return [(path, _stamp(path)) for path in sorted(self._watched())]
+    def _state(self) -> dict[Path, Any]:
+        return {path: _stamp(path) for path in self._watched()}
 
     def close(self) -> None:
         """Let go of the port and of waiting browsers."""
