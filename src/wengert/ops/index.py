@@ -211,7 +211,9 @@ def _where(indices: Sequence[Any], axes: Axes, ndim: int) -> tuple[Any, ...]:
 def _gather(x: Any, *indices: Any, axes: Axes) -> Any:
     x = np.asarray(x)
     moved = np.moveaxis(x, axes, range(len(axes)))
-    return moved[tuple(indices)]
+    found = moved[tuple(indices)]
+    # For single places NumPy gives a view; what is read must stay what it was when x is overwritten.
+    return found if any(map(np.ndim, indices)) else found.copy()
 
 
 def _gather_shape(x: Aval, indices: Sequence[Aval], axes: Axes) -> Axes:

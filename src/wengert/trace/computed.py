@@ -22,6 +22,12 @@ def is_number(item: Any) -> bool:
     return isinstance(item, Sym) and item.builder is not None and not item.aval.shape and item.aval.dtype.kind in "iu"
 
 
+def is_entry(index: Any, ndim: int) -> bool:
+    """Say whether an index points to a single entry of an array, which is no view."""
+    items = index if type(index) is tuple else (index,)
+    return len(items) == ndim and all(isinstance(i, (int, np.integer)) or is_number(i) for i in items)
+
+
 class Numbers:
     """Axes that have one number each for an index."""
 

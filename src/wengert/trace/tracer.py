@@ -20,11 +20,12 @@ from ..core.source import INTERNAL_FILES, is_internal, user_line
 from ..core.symbol import Sym
 from ..errors import UntraceableError, explain
 from . import force, promote
+from .computed import is_entry
 from .context import current
 from .dispatch import FUNCTIONS, OPERATIONS, PURE, UFUNCS
 from .indexing import SIMPLE, Pick, basic_key, parse
 from .memory import IndexView, MemoryView, contiguous
-from .outside import check_write
+from .outside import check_write, root_of
 from .refusal import STAY_ARRAY, STAY_FLOAT, untraceable
 
 if TYPE_CHECKING:
@@ -442,10 +443,23 @@ def lift_fresh(self: Tracer, value: Any) -> None:
 
 
 def parse_traced(base: Tracer, index: Any) -> Any:
-    """Index a fresh array by a traced index."""
+    """Index a fresh array by a traced index.
+
+    What is not a single entry may be a view, which is written through; the array then is a value of the trace that
+    made it, so that view and array stay one.
+    """
     builder = builder_of(index)
-    number = builder.constant(base.share())
-    return Tracer(builder, number, base.aval)[index]
+    if is_entry(index, base.ndim):
+        number = builder.constant(base.share())
+        return Tracer(builder, number, base.aval)[index]
+    root = root_of(base)
+    if root.builder is None:
+        home = builder if root.home is None or root.home.finished else root.home
+        root.builder, root.id = home, home.constant(root.array.copy())
+        root.version += 1
+        root.array = None
+    base.refresh()
+    return base[index]
 
 
 # -- helpers ----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ belong, so that nothing is copied from loop to loop: what a derivative saves is 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,7 @@ from ..core.builder import Builder
 from ..core.graph import Equation, Graph
 from ..core.primitive import lookup
 from ..ops.loop_operands import operands, parameters
-from ..ops.subgraph import SubGraph, remake, sub_graph
+from ..ops.subgraph import SubGraph, remake, sub_graph, zeros
 
 
 @dataclass(frozen=True)
@@ -44,16 +43,17 @@ def without_rows(graph: Graph) -> Graph:
         return graph
     builder = Builder(reuse=True)
     env: dict[int, Any] = {i: builder.input(graph.avals[i]) for i in graph.inputs}
-    _record(builder, env, graph.equations, {})
+    _record(builder, env, graph, {})
     return builder.build([env[i] for i in graph.outputs], graph.names)
 
 
-def _record(builder: Builder, env: dict[int, Any], equations: Sequence[Equation], places: dict[int, Place]) -> None:
+def _record(builder: Builder, env: dict[int, Any], graph: Graph, places: dict[int, Place]) -> None:
     """Record equations over the symbols in ``env``.
 
     What an inner loop stacks and ``places`` has a place for is written there; ``env`` then has the whole array.
     """
-    for equation in equations:
+    partly = _partly_read(graph)
+    for equation in graph.equations:
         name = equation.primitive.name
         if name not in ("loop", "cond"):
             remake(builder, env, [equation])
@@ -62,7 +62,8 @@ def _record(builder: Builder, env: dict[int, Any], equations: Sequence[Equation]
         args = [env[i] for i in equation.inputs]
         builder.place = equation.source
         if name == "loop":
-            outs = _unrowed(builder, equation, args, [places.get(i) for i in equation.outputs], **params)
+            whole = [i not in partly for i in equation.outputs]
+            outs = _unrowed(builder, equation, args, [places.get(i) for i in equation.outputs], whole, **params)
         else:
             branches = tuple([SubGraph.from_graph(without_rows(branch)) for branch in params["branches"]])
             outs = builder.apply(equation.primitive, args, (("branches", branches),))
@@ -75,6 +76,7 @@ def _unrowed(
     equation: Equation,
     args: list[Any],
     places: list[Place | None],
+    whole: list[bool],
     *,
     body: SubGraph,
     test: SubGraph | None,
@@ -87,8 +89,12 @@ def _unrowed(
 ) -> Any:
     given = operands(args, consts, carry, counted)
     stacks, prefixes = [], []
-    for of, place in zip(body.out_avals[carry:], places[carry:], strict=True):
-        stacks.append(_room(builder, (length or 0, *of.shape), of.dtype) if place is None else place.array)
+    early = counted or test is not None
+    for of, place, on in zip(body.out_avals[carry:], places[carry:], whole[carry:], strict=True):
+        shape = (length or 0, *of.shape)
+        # A loop that may stop early has zeros in the rows that it does not reach, if anybody looks at them.
+        room = zeros(builder, aval(shape, of.dtype)) if early and on else _room(builder, shape, of.dtype)
+        stacks.append(room if place is None else place.array)
         prefixes.append(() if place is None else place.indices)
     around = [index for prefix in prefixes for index in prefix]
     before = [*given.consts, *given.xs, *around]
@@ -103,7 +109,7 @@ def _unrowed(
         env = dict(zip(body.inputs, [k, *rest[:consts], *state, *rows], strict=True))
         rows_of = [Place(y, (*[next(indices) for _ in prefix], k)) for y, prefix in zip(ys, prefixes, strict=True)]
         made = body.outputs[carry:]
-        _record(b, env, body.equations, {i: p for i, p in zip(made, rows_of, strict=True) if i in inner_stacks})
+        _record(b, env, body, {i: p for i, p in zip(made, rows_of, strict=True) if i in inner_stacks})
         kept = [env[i] if i in inner_stacks else p.write(env[i]) for i, p in zip(made, rows_of, strict=True)]
         return [*[env[i] for i in body.outputs[:carry]], *kept]
 
@@ -134,10 +140,26 @@ def _unrowed(
 def _room(builder: Builder, shape: tuple[int, ...], dtype: Any) -> Any:
     """Return an array to stack rows in.
 
-    All its rows are written, unless the loop stops before: then it belongs to a derivative, which reads back no more
-    rows than there are.  So it begins as it is, and memory that is not needed is never touched.
+    All its rows are written, or only those are read that are.  So it begins as it is, and memory that is not needed is
+    never touched.
     """
     return builder.apply(lookup("room"), (), (("shape", shape), ("dtype", dtype), ("number", len(builder.code))))
+
+
+def _partly_read(graph: Graph) -> set[int]:
+    """Return the values that are only read row by row, by loops that are told how many rows there are.
+
+    Such loops are made by differentiation, and count what the loop that they belong to has counted.
+    """
+    found: set[int] = set()
+    others = set(graph.outputs)
+    for equation in graph.equations:
+        params, first = dict(equation.params), len(equation.inputs)
+        if equation.primitive.name == "loop" and params["counted"]:
+            first = 1 + params["consts"] + params["carry"]
+        found.update(equation.inputs[first:])
+        others.update(equation.inputs[:first])
+    return found - others
 
 
 def _stacked_inside(body: Graph, carry: int) -> set[int]:

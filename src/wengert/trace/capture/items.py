@@ -12,6 +12,7 @@ from ...core.aval import aval_of
 from ...core.source import user_line
 from ...core.symbol import Sym
 from ...errors import UntraceableError, explain
+from ..computed import is_entry
 from ..context import current
 from ..dispatch import FUNCTIONS
 from ..outside import root_of
@@ -45,7 +46,9 @@ def getitem(x: Any, index: Any) -> Any:
             return ragged.read(x, index)
     if type(x) is Tracer:
         _attribute(x)
-        return _lifted(x, index)[index] if x.builder is None and is_traced(index) else x[index]
+        if x.builder is None and is_traced(index) and is_entry(index, x.ndim):
+            return _lifted(x, index)[index]
+        return x[index]  # perhaps a view, which is one with the array that it is a view of
     if is_traced(index):
         if isinstance(x, np.ndarray):
             return _constant(x, builder_of(index))[index]
