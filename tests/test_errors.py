@@ -57,6 +57,7 @@ def text(error: Exception) -> str:
     """Return class and message, without what differs between machines and edits."""
     message = re.sub(r"0x[0-9a-f]+", "0x...", str(error))
     message = re.sub(r"(\.py):\d+", r"\1", message)
+    message = re.sub(r"\d+\.\d+([kMG]B)", r"some \1", message)  # what the planner finds
     return f"{type(error).__name__}: {message}"
 
 
