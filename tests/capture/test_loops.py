@@ -170,6 +170,14 @@ def helper_writes(x):
     return out
 
 
+def row_writes(x):
+    out = np.zeros((len(x), 2))
+    for i in range(len(x)):
+        row = out[i]  # nothing but this view tells that the array is written into
+        row[1] = x[i] ** 2
+    return out
+
+
 def alias(x, n):
     y = x.copy()
     view = y[1:3]
@@ -204,7 +212,7 @@ def test_trip_counts(f, n):
 
 
 @pytest.mark.parametrize(
-    "f", [weighted, recurrence, backwards, triangle, last_value, broken, found, counted, table, helper_writes]
+    "f", [weighted, recurrence, backwards, triangle, last_value, broken, found, counted, table, helper_writes, row_writes]
 )
 def test_arrays(f):
     lines = check(f, X)
