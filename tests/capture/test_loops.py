@@ -212,7 +212,8 @@ def test_trip_counts(f, n):
 
 
 @pytest.mark.parametrize(
-    "f", [weighted, recurrence, backwards, triangle, last_value, broken, found, counted, table, helper_writes, row_writes]
+    "f",
+    [weighted, recurrence, backwards, triangle, last_value, broken, found, counted, table, helper_writes, row_writes],
 )
 def test_arrays(f):
     lines = check(f, X)
