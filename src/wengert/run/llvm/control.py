@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ...core.bounds import Affine, counter_of
 from ...core.graph import Equation, Graph
-from .bounds import Affine, counter_of
 from .loops import Buffer, Choice, Fill, Repeat, View, is_whole, whole
 from .plan import place, touched, with_fills
 from .scope import Scope

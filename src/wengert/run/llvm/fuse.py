@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from ...core.bounds import extend, inside
 from ...core.graph import Equation, Graph
 from . import control, views
-from .bounds import extend, inside
 from .by_hand import by_hand
 from .layout import IDENTITY, worst
 from .lifetimes import is_part

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .bounds import Affine
+from ...core.bounds import Affine
 from .loops import Buffer
 
 if TYPE_CHECKING:

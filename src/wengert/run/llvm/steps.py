@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from ...core.bounds import Affine
 from ...core.graph import Graph
-from .bounds import Affine
 from .lifetimes import Lifetimes
 from .loops import (
     Buffer,
