@@ -186,3 +186,26 @@ def test_what_is_set_on_objects_is_set_each_time():
 
     lines = check(f, X)
     assert "sets the attribute n" in lines[0]
+
+
+def straight_on(x):
+    return np.sum(np.sin(x) * x)
+
+
+def entries(x):
+    y = np.zeros(3)
+    y[0] = x[0] * 2.0
+    return y
+
+
+def test_only_functions_with_something_to_capture_are_looked_up_in_their_source(monkeypatch):
+    from wengert.trace.capture import source
+
+    asked = []
+    read = source._source
+    monkeypatch.setattr(source, "_source", lambda function: asked.append(function.__name__) or read(function))
+    source._REWRITTEN.clear()
+    assert source.rewritten(straight_on) is None
+    assert source.rewritten(entries) is not None
+    assert source.rewritten(inner_function) is not None
+    assert asked == ["entries", "inner_function"]

@@ -102,3 +102,15 @@ def test_the_lock_that_is_gone_around_is_there() -> None:
     # Should llvmlite change this, everything still works, but on one core.
     name = "LLVMPY_RunNewModulePassManager"
     assert target._unlocked(name) is not getattr(target.ffi.lib, name)
+
+
+def test_passes_are_left_out_only_while_code_is_made():
+    said = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(target, "_switch", said.append)
+        with pytest.raises(RuntimeError), target.briefly():
+            with target.briefly():
+                assert said == ["true"]
+            assert said == ["true"]  # somebody else still makes code
+            raise RuntimeError
+    assert said == ["true", "false"]

@@ -8,9 +8,13 @@ it is done.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import os
 import threading
+
+import llvmlite
+from llvmlite.utils import get_library_name
 
 from .. import llvm
 from . import disk, runtime
@@ -30,7 +34,15 @@ def get_ready() -> None:
 
 
 def _load() -> None:
+    """Load LLVM and compile the runtime.
+
+    Importing llvmlite would hold the interpreter's lock while the system loads the library.  Asked directly, the
+    system does so while Python goes on, and llvmlite finds the library there.
+    """
     try:
+        path = os.path.join(os.path.dirname(llvmlite.__file__), "binding", get_library_name())
+        if os.name == "posix" and os.path.exists(path):
+            ctypes.CDLL(None).dlopen(os.fsencode(path), ctypes.c_int(os.RTLD_NOW))
         llvm.compiler.compiled  # noqa: B018  loads it
         runtime.library()
     except Exception:  # noqa: BLE001  whoever needs it now tries again, and gets to see the error

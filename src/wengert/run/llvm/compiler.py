@@ -31,7 +31,7 @@ def emit_module(what: Any) -> ir.Module:
 def _in_vectors(what: Any) -> bool:
     """Say whether a kernel is written with vectors, or without anything that vectors are for."""
     if isinstance(what[0], str):
-        return False
+        return bool(what[0] == "fill")
     loop, _, inner, fixed = what[:4]
     return lanes(loop, inner, fixed) != AUTOMATIC
 

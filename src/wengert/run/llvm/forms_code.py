@@ -15,6 +15,8 @@ from .scalars import BYTE, INDEX, Operation, emit, memory_type
 
 INT = ir.IntType(32)
 CHAR = ir.IntType(8)
+_WIDTH = 32
+"""Bytes that a fill writes at once; where registers are smaller, LLVM cuts it up."""
 
 
 def emit_form(module: ir.Module, name: str, form: tuple[Any, ...]) -> None:
@@ -242,8 +244,16 @@ def _fill(c: _Code) -> None:
     out = c.array()
     kind = memory_type(c.dtype)
     bits = c.number()
-    value = bits if kind == INDEX else c.b.trunc(bits, kind)
-    with c.loop(c.start, c.stop) as i:
+    b = c.b
+    value = bits if kind == INDEX else b.trunc(bits, kind)
+    width = _WIDTH // c.dtype.itemsize
+    wide, index = ir.VectorType(kind, width), INT
+    one = b.insert_element(ir.Constant(wide, ir.Undefined), value, ir.Constant(index, 0))
+    many = b.shuffle_vector(one, one, ir.Constant(ir.VectorType(index, width), [0] * width))
+    count = b.udiv(b.sub(c.stop, c.start), c.whole(width))
+    with c.loop(c.whole(0), count) as i:
+        b.store(many, b.bitcast(c.at(out, c.start, (i, c.whole(width))), wide.as_pointer()), align=c.dtype.itemsize)
+    with c.loop(b.add(c.start, b.mul(count, c.whole(width))), c.stop) as i:
         c.store(value, c.at(out, i))
 
 

@@ -11,7 +11,8 @@ import functools
 import itertools
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -59,6 +60,40 @@ def machine(cpu: Cpu | None = None, effort: int = 3) -> llvm.TargetMachine:
     return target.create_target_machine(
         cpu=cpu.name, features=cpu.features, opt=effort, jit=True, reloc="pic", codemodel=model
     )
+
+
+_SKIPPED: Final = ("disable-lsr",)
+"""Passes of code generation that are left out.
+
+Strength reduction takes half of the time, and its outcome was no faster in any program of ``benchmarks``: addresses
+here are simple, and the processor computes them on the way.
+"""
+_generating: set[object] = set()
+
+
+@contextmanager
+def briefly() -> Iterator[None]:
+    """Generate code without the passes that are not worth their time.
+
+    LLVM has these switches for the whole process, in which others may use it as well; so they are put back.
+    """
+    me = object()
+    with _lock:
+        if not _generating:
+            _switch("true")
+        _generating.add(me)
+    try:
+        yield
+    finally:
+        with _lock:
+            _generating.discard(me)
+            if not _generating:
+                _switch("false")
+
+
+def _switch(to: str) -> None:
+    for name in _SKIPPED:
+        llvm.set_option("wengert", f"-{name}={to}")
 
 
 def optimise(module: ir.Module | str, cpu: Cpu | None = None) -> llvm.ModuleRef:
@@ -153,19 +188,20 @@ def compile_together(modules: Sequence[Callable[[], ir.Module | str]], cpu: Cpu 
     """
     found: list[Any] = [None] * len(modules)
     threads = []
-    for k, make in enumerate(modules):
-        target = machine(cpu)
-        module = make()
-        builder = _pass_builder(target)
-        parsed = _parse(module, target, llvm.create_context())
-        work = (found, k, parsed, target, builder, _pipeline(module, builder))
-        if k + 1 < len(modules):
-            threads.append(threading.Thread(target=_compile_alone, args=work))
-            threads[-1].start()
-        else:
-            _compile_alone(*work)
-    for thread in threads:
-        thread.join()
+    with briefly():
+        for k, make in enumerate(modules):
+            target = machine(cpu)
+            module = make()
+            builder = _pass_builder(target)
+            parsed = _parse(module, target, llvm.create_context())
+            work = (found, k, parsed, target, builder, _pipeline(module, builder))
+            if k + 1 < len(modules):
+                threads.append(threading.Thread(target=_compile_alone, args=work))
+                threads[-1].start()
+            else:
+                _compile_alone(*work)
+        for thread in threads:
+            thread.join()
     for code in found:
         if isinstance(code, BaseException):
             raise code
@@ -215,13 +251,15 @@ def _unlocked(name: str) -> Any:
 
 def object_code(module: llvm.ModuleRef, cpu: Cpu | None = None, target: llvm.TargetMachine | None = None) -> bytes:
     """Machine code of an optimised module, fit to be stored and loaded by any process on this kind of CPU."""
-    code: bytes = (target or machine(cpu)).emit_object(module)
+    with briefly():
+        code: bytes = (target or machine(cpu)).emit_object(module)
     return code
 
 
 def assembly(module: llvm.ModuleRef, cpu: Cpu | None = None) -> str:
     """The assembly text of an optimised module."""
-    text: str = machine(cpu).emit_assembly(module)
+    with briefly():
+        text: str = machine(cpu).emit_assembly(module)
     return text
 
 

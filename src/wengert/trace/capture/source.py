@@ -4,7 +4,9 @@ from __future__ import annotations
 import __future__ as futures
 
 import ast
+import dis
 import inspect
+import linecache
 import textwrap
 from types import CodeType, FunctionType
 from typing import Any, Final
@@ -14,6 +16,8 @@ from .rewrite import Rewriter, is_generator
 _REWRITTEN: Final[dict[int, tuple[CodeType, CodeType | None]]] = {}
 _FUTURE_FLAGS: Final = sum({getattr(futures, name).compiler_flag for name in futures.all_feature_names})
 _REFUSED: Final = frozenset(("super", "locals", "exec", "eval", "vars"))
+_TURNS: Final = frozenset((*dis.hasjrel, *dis.hasjabs, dis.opmap["STORE_SUBSCR"]))
+"""Instructions without which there is nothing to rewrite: jumps, and assignments to entries."""
 
 
 def rewritten(function: FunctionType) -> CodeType | None:
@@ -29,12 +33,14 @@ def rewritten(function: FunctionType) -> CodeType | None:
 
 def _rewrite(function: FunctionType) -> CodeType | None:
     code = function.__code__
-    if code.co_name == "<lambda>":
+    if code.co_name == "<lambda>" or not _turns(code):
         return None
+    first = code.co_firstlineno
     try:
-        lines, first = inspect.getsourcelines(code)
-        tree = ast.parse(textwrap.dedent("".join(lines)))
-    except (OSError, TypeError, SyntaxError, IndentationError):
+        tree = ast.parse(textwrap.dedent(_source(function)))
+    except (SyntaxError, IndentationError):
+        return None
+    if not tree.body:
         return None
     node = tree.body[0]
     if not isinstance(node, ast.FunctionDef) or node.name != code.co_name or is_generator(node):
@@ -54,6 +60,25 @@ def _rewrite(function: FunctionType) -> CodeType | None:
         return _named(_compiled(node, code, flags), code.co_qualname)
     except (SyntaxError, RecursionError):
         return None
+
+
+def _turns(code: CodeType) -> bool:
+    """Say whether a function, or one in it, does anything but go straight on."""
+    return not _TURNS.isdisjoint(code.co_code[::2]) or any(
+        isinstance(const, CodeType) and _turns(const) for const in code.co_consts
+    )
+
+
+def _source(function: FunctionType) -> str:
+    """Return the source of a function, empty if there is none.
+
+    ``inspect.getsource`` would first look for the function's module among all modules there are, which takes longer
+    than recording and compiling a small function.
+    """
+    code = function.__code__
+    linecache.checkcache(code.co_filename)
+    lines = linecache.getlines(code.co_filename, function.__globals__)
+    return "".join(inspect.getblock(lines[code.co_firstlineno - 1 :]))
 
 
 def _without_annotations(node: ast.FunctionDef) -> None:
