@@ -93,6 +93,10 @@ class Into:
         self.ct = ct
         self.params = params
 
+    def of(self, ct: Any) -> Into:
+        """Return the same part with another cotangent."""
+        return Into(self.primitive, self.indices, ct, self.params)
+
     def add_to(self, accumulated: Any) -> Any:
         """Record the addition."""
         b = self.ct.builder
@@ -198,7 +202,11 @@ def _zeros(like: Any, v: Any) -> Any:
 
 # -- gather -----------------------------------------------------------------------------------------------------------
 # ``axes`` names the axes of x that are indexed, one integer array for each; all index arrays have one shape.  The
-# indexed axes come first in the output, then the others in order.
+# indexed axes come first in the output, then the others in order.  ``window``, where there is one, cuts the others:
+# start, stop and step of each.  So ``x[1:-1, j]`` for a computed j is one operation: what it writes is the part, and
+# not a whole column of which most is as it was.
+
+Window = tuple[tuple[int, int, int], ...]
 
 
 def _where(indices: Sequence[Any], axes: Axes, ndim: int) -> tuple[Any, ...]:
@@ -208,40 +216,58 @@ def _where(indices: Sequence[Any], axes: Axes, ndim: int) -> tuple[Any, ...]:
     return tuple(where)
 
 
-def _gather(x: Any, *indices: Any, axes: Axes) -> Any:
-    x = np.asarray(x)
+def _within(x: Any, axes: Axes, window: Window | None) -> Any:
+    """Return a view of x with the indexed axes first, the others cut."""
     moved = np.moveaxis(x, axes, range(len(axes)))
-    found = moved[tuple(indices)]
+    return moved if window is None else moved[(slice(None),) * len(axes) + tuple(slice(*span) for span in window)]
+
+
+def _gather(x: Any, *indices: Any, axes: Axes, window: Window | None = None) -> Any:
+    found = _within(np.asarray(x), axes, window)[tuple(indices)]
     # For single places NumPy gives a view; what is read must stay what it was when x is overwritten.
     return found if any(map(np.ndim, indices)) else found.copy()
 
 
-def _gather_shape(x: Aval, indices: Sequence[Aval], axes: Axes) -> Axes:
+def _gather_shape(x: Aval, indices: Sequence[Aval], axes: Axes, window: Window | None = None) -> Axes:
     if len(indices) != len(axes) or any(i.shape != indices[0].shape for i in indices):
         raise ShapeError(explain("gather takes one index array per axis, all of one shape.", found=f"{indices}"))
     if any(i.dtype.kind not in "iu" for i in indices):
         raise DtypeError(explain("Index arrays hold integers.", found=", ".join(map(repr, indices))))
-    return indices[0].shape + tuple(n for a, n in enumerate(x.shape) if a not in axes)
+    rest = tuple([n for a, n in enumerate(x.shape) if a not in axes])
+    if window is not None:
+        if len(window) != len(rest) or any(not 0 <= a <= b <= n for (a, b, _), n in zip(window, rest, strict=True)):
+            raise ShapeError(
+                explain("A window lies inside the axes that are not indexed.", found=f"{window} of {rest}")
+            )
+        rest = tuple([len(range(*span)) for span in window])
+    return indices[0].shape + rest
 
 
-def _gather_batch(size: int, args: Any, batched: Any, axes: Axes) -> Any:
+def _with_window(axes: Axes, window: Window | None) -> dict[str, Any]:
+    """Return the parameters of an operation of the family; no window at all is not named."""
+    return {"axes": axes} if window is None else {"axes": axes, "window": window}
+
+
+def _gather_batch(size: int, args: Any, batched: Any, axes: Axes, window: Window | None = None) -> Any:
     x, *indices = args
     if not any(batched[1:]):
-        out = gather(x, *indices, axes=tuple(a + 1 for a in axes))
+        inner = None if window is None else ((0, size, 1), *window)
+        out = gather(x, *indices, **_with_window(tuple(a + 1 for a in axes), inner))
         k = indices[0].ndim
         order = (k, *range(k), *range(k + 1, out.ndim))
         return out.builder.apply_named("transpose", out, axes=order)
-    return _with_rows(lambda *i, axes: gather(x, *i, axes=axes), size, x, indices, batched[0], batched[1:], axes)
+    where = _with_window(axes, window)
+    return _with_rows(lambda *i, **where: gather(x, *i, **where), size, x, indices, batched[0], batched[1:], where)
 
 
-def _with_rows(apply: Any, size: int, x: Any, indices: Any, x_batched: bool, batched: Any, axes: Axes) -> Any:
+def _with_rows(apply: Any, size: int, x: Any, indices: Any, x_batched: bool, batched: Any, where: Any) -> Any:
     """Call with batched index arrays; a batched x gets one more index array, which counts its rows."""
     indices = [with_batch(size, i, b) for i, b in zip(indices, batched, strict=True)]
     if not x_batched:
-        return apply(*indices, axes=axes)
+        return apply(*indices, **where)
     b = indices[0].builder
     rows = b.apply_named("iota", indices[0], axis=0)
-    return apply(rows, *indices, axes=(0, *(a + 1 for a in axes)))
+    return apply(rows, *indices, **(where | {"axes": (0, *(a + 1 for a in where["axes"]))}))
 
 
 def _gather_samples() -> list[Sample]:
@@ -254,6 +280,9 @@ def _gather_samples() -> list[Sample]:
         Sample((x, i.reshape(2, 2)), {"axes": (1,)}),
         Sample((x, np.asarray(1)), {"axes": (0,)}),
         Sample((x, np.zeros((0,), int)), {"axes": (0,)}),
+        Sample((x, np.asarray(1)), {"axes": (0,), "window": ((1, 4, 2),)}),
+        Sample((x, i), {"axes": (1,), "window": ((1, 3, 1),)}),
+        Sample((x, np.asarray(-1)), {"axes": (1,), "window": ((2, 2, 1),)}),
     ]
 
 
@@ -261,14 +290,11 @@ gather: Primitive = primitive(
     "gather",
     "the entries of x that index arrays point to",
     evaluate=_gather,
-    infer=lambda x, *indices, axes: aval(_gather_shape(x, indices, axes), x.dtype),
-    jvp=lambda primals, tangents, out, axes: (
-        None if tangents[0] is None else gather(tangents[0], *primals[1:], axes=axes)
+    infer=lambda x, *indices, **where: aval(_gather_shape(x, indices, **where), x.dtype),
+    jvp=lambda primals, tangents, out, **where: (
+        None if tangents[0] is None else gather(tangents[0], *primals[1:], **where)
     ),
-    transpose=lambda ct, x, *indices, axes: (
-        Into("gather_add", indices, ct, {"axes": axes}),
-        *(None,) * len(indices),
-    ),
+    transpose=lambda ct, x, *indices, **where: (Into("gather_add", indices, ct, where), *(None,) * len(indices)),
     batch=_gather_batch,
     samples=_gather_samples,
     label="gradient router",
@@ -276,8 +302,8 @@ gather: Primitive = primitive(
 )
 
 
-def _gather_write_infer(x: Aval, v: Aval, *indices: Aval, axes: Axes) -> Aval:
-    shape = _gather_shape(x, indices, axes)
+def _gather_write_infer(x: Aval, v: Aval, *indices: Aval, axes: Axes, window: Window | None = None) -> Aval:
+    shape = _gather_shape(x, indices, axes, window)
     if shape != v.shape or x.dtype != v.dtype:
         raise ShapeError(
             explain(
@@ -287,21 +313,21 @@ def _gather_write_infer(x: Aval, v: Aval, *indices: Aval, axes: Axes) -> Aval:
     return aval(x.shape, x.dtype)
 
 
-def _gather_add_inplace(x: Any, v: Any, *indices: Any, axes: Axes) -> Any:
-    np.add.at(np.moveaxis(x, axes, range(len(axes))), tuple(indices), v)
+def _gather_add_inplace(x: Any, v: Any, *indices: Any, axes: Axes, window: Window | None = None) -> Any:
+    np.add.at(_within(x, axes, window), tuple(indices), v)
     return x
 
 
-def _gather_set_inplace(x: Any, v: Any, *indices: Any, axes: Axes) -> Any:
-    np.moveaxis(x, axes, range(len(axes)))[tuple(indices)] = v
+def _gather_set_inplace(x: Any, v: Any, *indices: Any, axes: Axes, window: Window | None = None) -> Any:
+    _within(x, axes, window)[tuple(indices)] = v
     return x
 
 
 def _gather_write_batch(record: Any) -> Any:
-    def batch(size: int, args: Any, batched: Any, axes: Axes) -> Any:
+    def batch(size: int, args: Any, batched: Any, **where: Any) -> Any:
         x, v, *indices = args
         x, v = with_batch(size, x, batched[0]), with_batch(size, v, batched[1])
-        return _with_rows(lambda *i, axes: record()(x, v, *i, axes=axes), size, x, indices, True, batched[2:], axes)
+        return _with_rows(lambda *i, **where: record()(x, v, *i, **where), size, x, indices, True, batched[2:], where)
 
     return batch
 
@@ -317,13 +343,13 @@ def _gather_write_samples() -> list[Sample]:
 gather_add: Primitive = primitive(
     "gather_add",
     "x with v added where index arrays point to; repeated indices add repeatedly",
-    evaluate=lambda x, v, *indices, axes: _gather_add_inplace(np.array(x), v, *indices, axes=axes),
+    evaluate=lambda x, v, *indices, **where: _gather_add_inplace(np.array(x), v, *indices, **where),
     inplace=_gather_add_inplace,
     infer=_gather_write_infer,
     jvp=_pair_jvp(lambda: gather_add),
-    transpose=lambda ct, x, v, *indices, axes: (
+    transpose=lambda ct, x, v, *indices, **where: (
         ct if is_linear(x) else None,
-        gather(ct, *indices, axes=axes) if is_linear(v) else None,
+        gather(ct, *indices, **where) if is_linear(v) else None,
         *(None,) * len(indices),
     ),
     batch=_gather_write_batch(lambda: gather_add),
@@ -333,26 +359,26 @@ gather_add: Primitive = primitive(
 )
 
 
-def _gather_set_transpose(ct: Any, x: Any, v: Any, *indices: Any, axes: Axes) -> Any:
+def _gather_set_transpose(ct: Any, x: Any, v: Any, *indices: Any, **where: Any) -> Any:
     # First what is read, then what is overwritten: that way the cotangent can be updated where it stands.
     into_v = None
     if is_linear(v) and math.prod(indices[0].shape) <= 1:
-        into_v = gather(ct, *indices, axes=axes)
+        into_v = gather(ct, *indices, **where)
     elif is_linear(v):
         # Where an index is repeated, the last write wins; the others have no influence.
         b = ct.builder
         order = b.apply_named("iota_like", b.full(0, v.shape, np.intp))
-        written = gather_set(b.full(-1, ct.shape, np.intp), order, *indices, axes=axes)
-        won = b.apply_named("eq", gather(written, *indices, axes=axes), order)
-        into_v = b.apply_named("select", won, gather(ct, *indices, axes=axes), _zeros(ct, v))
-    into_x = gather_set(ct, _zeros(ct, v), *indices, axes=axes) if is_linear(x) else None
+        written = gather_set(b.full(-1, ct.shape, np.intp), order, *indices, **where)
+        won = b.apply_named("eq", gather(written, *indices, **where), order)
+        into_v = b.apply_named("select", won, gather(ct, *indices, **where), _zeros(ct, v))
+    into_x = gather_set(ct, _zeros(ct, v), *indices, **where) if is_linear(x) else None
     return (into_x, into_v, *(None,) * len(indices))
 
 
 gather_set: Primitive = primitive(
     "gather_set",
     "x with v written where index arrays point to; of repeated indices the last wins",
-    evaluate=lambda x, v, *indices, axes: _gather_set_inplace(np.array(x), v, *indices, axes=axes),
+    evaluate=lambda x, v, *indices, **where: _gather_set_inplace(np.array(x), v, *indices, **where),
     inplace=_gather_set_inplace,
     infer=_gather_write_infer,
     jvp=_pair_jvp(lambda: gather_set),

@@ -24,6 +24,7 @@ from .loop_operands import (
     avals,
     builder_of,
     flags_of,
+    once,
     operands,
     parameters,
     parts,
@@ -65,6 +66,7 @@ def push(
     grows: Any,
 ) -> tuple[Sequence[Any], Sequence[Any]]:
     """One loop over the body's pushforward: nothing has to be saved."""
+    primals, tangents, body, test, consts = once(primals, tangents, body, test, consts, carry, counted)
     given, dots = operands(primals, consts, carry, counted), operands(tangents, consts, carry, counted)
     moving = _moving(body, dots, lambda graph, active: pushforward(graph, active)[1])
     on_consts, on_xs = flags_of(dots.consts), flags_of(dots.xs)
@@ -148,6 +150,7 @@ def linearize(
     grows: Any,
 ) -> tuple[Sequence[Any], Sequence[Any]]:
     """Two loops: the program with residuals saved, and the linear one that reads them."""
+    primals, tangents, body, test, consts = once(primals, tangents, body, test, consts, carry, counted)
     given, dots = operands(primals, consts, carry, counted), operands(tangents, consts, carry, counted)
     builder = builder_of(dots.carry, dots.consts, dots.xs)
     moving = _moving(body, dots, lambda graph, active: split(graph, active)[1])

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.aval import Aval, aval
 from ..core.symbol import Sym
-from .subgraph import SubGraph
+from .subgraph import SubGraph, without_inputs
 
 COUNTER: Final = aval((), np.int64)
 
@@ -123,3 +123,42 @@ def avals(items: Sequence[Any]) -> list[Aval]:
 def row_avals(items: Sequence[Any]) -> list[Aval]:
     """Return the avals of the operands' rows."""
     return [aval(x.aval.shape[1:], x.aval.dtype) for x in items]
+
+
+def once(
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    body: SubGraph,
+    test: SubGraph | None,
+    consts: int,
+    carry: int,
+    counted: bool,
+) -> tuple[list[Any], list[Any], SubGraph, SubGraph | None, int]:
+    """Let a loop take each constant and each array of rows once; return operands, tangents, body, test and ``consts``.
+
+    A helper function that is called four times in an iteration reads ``x[1:]`` four times; what flows back to it then
+    adds up in one array and not in four.
+    """
+    first = int(counted)
+    seen: dict[Any, int] = {}
+    same: dict[int, int] = {}
+    for k, x in enumerate(primals):
+        if first <= k < first + consts or k >= first + consts + carry:
+            kind = "const" if k < first + consts else "row"
+            earlier = seen.setdefault((kind, id(x.builder), x.id) if isinstance(x, Sym) else (kind, k), k)
+            if earlier != k:
+                same[k] = earlier
+    if not same:
+        return list(primals), list(tangents), body, test, consts
+    kept = [k for k in range(len(primals)) if k not in same]
+    gone = sum(1 for k in same if k < first + consts)
+    # Inputs of body and test are the counter and the operands, but for the number of iterations.
+    inner = {1 + k - first: 1 + j - first for k, j in same.items()}
+    lean = None if test is None else without_inputs(test, {k: j for k, j in inner.items() if k <= consts})
+    return (
+        [primals[k] for k in kept],
+        [tangents[k] for k in kept],
+        without_inputs(body, inner),
+        lean,
+        consts - gone,
+    )

@@ -121,6 +121,20 @@ def zeros(builder: Builder, of: Aval) -> Any:
     return builder.full(0, of.shape, of.dtype)
 
 
+def without_inputs(graph: SubGraph, same: dict[int, int]) -> SubGraph:
+    """Return a graph without some inputs: by their places, and the places of those that have the same value."""
+    names = {graph.inputs[k]: graph.inputs[j] for k, j in same.items()}
+    if not names:
+        return graph
+    equations = [
+        Equation(e.primitive, tuple([names.get(i, i) for i in e.inputs]), e.outputs, e.params, e.source)
+        for e in graph.equations
+    ]
+    inputs = tuple([i for k, i in enumerate(graph.inputs) if k not in same])
+    outputs = tuple([names.get(i, i) for i in graph.outputs])
+    return SubGraph.from_graph(Graph(graph.avals, inputs, tuple(equations), outputs, graph.names, graph.constants))
+
+
 # -- transforms of sub-graphs -----------------------------------------------------------------------------------------
 
 TRANSFORMS: Final[dict[str, Callable[..., Any]]] = {}

@@ -1,7 +1,7 @@
 """Basic indices that are computed: ``A[i, j]``, ``A[i - 1, 1:-1]``, ``A[i]`` where i is a traced whole number.
 
 As in NumPy they are views.  They are taken apart into steps: first the axes that have a number for an index (one
-gather), then a window on what is left.
+gather, of a window on the others), then what remains to be done to the shape.
 """
 
 from __future__ import annotations
@@ -40,11 +40,17 @@ class Numbers:
         builder = max((n.builder for n in self.numbers if isinstance(n, Sym)), key=lambda b: b.level)
         return [n if isinstance(n, Sym) else builder.full(n, (), np.int64) for n in self.numbers]
 
-    def read(self, x: Any) -> Any:
-        return gather(x, *self._indices(x), axes=self.axes)
+    def read(self, x: Any, window: Any = None) -> Any:
+        return gather(x, *self._indices(x), **self._where(window))
 
-    def write(self, x: Any, value: Any) -> Any:
-        return gather_set(x, value, *self._indices(x), axes=self.axes)
+    def write(self, x: Any, value: Any, window: Any = None) -> Any:
+        return gather_set(x, value, *self._indices(x), **self._where(window))
+
+    def _where(self, window: Any) -> dict[str, Any]:
+        if window is None or window.whole:
+            return {"axes": self.axes}
+        spans = tuple(zip(window.starts, window.stops, window.steps, strict=True))
+        return {"axes": self.axes, "window": spans}
 
     def strides(self, strides: Axes) -> Axes:
         return tuple(s for a, s in enumerate(strides) if a not in self.axes)
@@ -70,9 +76,12 @@ class Computed:
 
     def read(self, x: Any) -> Any:
         """Record the reading of the part."""
-        for step in self.steps:
+        for step in self.steps[:-1]:
             x = step.read(x)
-        return self.window.read(x)
+        last = self.steps[-1]
+        if isinstance(last, Numbers):
+            return self.window.shaped(last.read(x, self.window))
+        return self.window.read(last.read(x))
 
     def write(self, x: Any, value: Any) -> Any:
         """Record the overwriting of the part by a value of the part's shape."""
@@ -83,8 +92,10 @@ class Computed:
             return self.window.write(x, value)
         step = self.steps[k]
         last = k + 1 == len(self.steps)
+        if last and isinstance(step, Numbers):
+            return step.write(x, self.window.flat(value), self.window)
         if last and self.window.whole:
-            return step.write(x, self.window.write(None, value))
+            return step.write(x, self.window.flat(value))
         return step.write(x, self._write(k + 1, step.read(x), value))
 
     def add(self, x: Any, value: Any) -> Any:

@@ -54,12 +54,21 @@ class Window:
             number = builder.emit(reshape, (number,), (("shape", self.shape),))
         return x if number == x.id else builder.output(number)
 
-    def write(self, x: Any, value: Any) -> Any:
-        """Record the overwriting of the part by a value of the part's shape."""
+    def shaped(self, part: Any) -> Any:
+        """Record what remains to be done to a part that has been cut out."""
+        if self.reversed:
+            part = rev(part, axes=self.reversed)
+        return part if self.shape == self.cut else reshape(part, shape=self.shape)
+
+    def flat(self, value: Any) -> Any:
+        """Record the opposite: bring a value of the part's shape into the order and shape in which it was cut out."""
         if self.shape != self.cut:
             value = reshape(value, shape=self.cut)
-        if self.reversed:
-            value = rev(value, axes=self.reversed)
+        return rev(value, axes=self.reversed) if self.reversed else value
+
+    def write(self, x: Any, value: Any) -> Any:
+        """Record the overwriting of the part by a value of the part's shape."""
+        value = self.flat(value)
         return value if self.whole else slice_set(x, value, starts=self.starts, stops=self.stops, steps=self.steps)
 
     def strides(self, shape: Axes, strides: Axes) -> Axes:

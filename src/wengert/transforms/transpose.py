@@ -19,11 +19,16 @@ from ..ops.index import Into
 from ..ops.loop_operands import Gathered
 from ..ops.subgraph import SubGraph, enters
 from .forward import instantiate, tangent_aval
+from .parts import Parts
 
 
 @dataclass(slots=True)
 class Cotangents:
-    """What has flowed back to each value so far."""
+    """What has flowed back to each value so far.
+
+    Where that is nothing but what comes from one part of it (``Into``), it stays so until somebody needs the whole:
+    added to a whole it costs a pass over the part, and not zeros everywhere, the part, and a sum.
+    """
 
     builder: Builder
     avals: Sequence[Any]
@@ -37,9 +42,18 @@ class Cotangents:
         if isinstance(ct, Gathered):
             self.sums[i] = ct.ct
         elif isinstance(ct, Into):
-            self.sums[i] = ct.add_to(instantiate(self.builder, so_far, self.avals[i]))
+            self.sums[i] = ct if so_far is None else ct.add_to(self.whole(i))
+        elif isinstance(so_far, Into):
+            self.sums[i] = so_far.add_to(ct)
         else:
             self.sums[i] = ct if so_far is None else so_far + ct
+
+    def whole(self, i: int) -> Any:
+        """Return what has flowed back to a value, None if nothing has."""
+        found = self.sums.get(i)
+        if isinstance(found, Into):
+            found = self.sums[i] = found.add_to(instantiate(self.builder, None, self.avals[i]))
+        return found
 
 
 def pull(
@@ -70,6 +84,7 @@ def pull(
     """
     env: dict[int, Any] = dict(zip(graph.inputs[:residuals], known, strict=True))
     sums = Cotangents(builder, graph.avals, dict(gathered or {}))
+    parts = Parts(builder)
     for i, ct in zip(graph.outputs, cotangents, strict=True):
         if i not in env:
             sums.add(i, ct)
@@ -77,16 +92,22 @@ def pull(
     for equation in reversed(graph.equations):
         builder.place = playing(equation.source, "cotangent")
         record = equation.primitive
-        cts = [sums.sums.get(i) for i in equation.outputs]
-        if all(ct is None for ct in cts):
+        if all(sums.sums.get(i) is None for i in equation.outputs):
             continue
+        of_part = parts.transposed(sums.sums.get(equation.outputs[0]), equation, env)
+        if of_part is not None:
+            for i, ct in zip(equation.inputs, of_part, strict=True):
+                if i not in env:
+                    sums.add(i, ct)
+            continue
+        cts = [sums.whole(i) for i in equation.outputs]
         ins = [env[i] if i in env else Linear(graph.avals[i]) for i in equation.inputs]
         incoming = cts if record.multiple else cts[0]
         if record.gather is not None:
             # A value that is read twice gathers through its first place; what comes by the others is added.
             reads = equation.inputs
             first = [i not in reads[:k] for k, i in enumerate(reads)]
-            before = [sums.sums.get(i) if f and i not in env else None for i, f in zip(reads, first, strict=True)]
+            before = [sums.whole(i) if f and i not in env else None for i, f in zip(reads, first, strict=True)]
             made = record.gather(incoming, before, *ins, **dict(equation.params))
             made = [ct if f or not isinstance(ct, Gathered) else ct.ct for ct, f in zip(made, first, strict=True)]
         else:
@@ -94,6 +115,8 @@ def pull(
         for i, ct in zip(equation.inputs, made, strict=True):
             if i not in env:
                 sums.add(i, ct)
+    for i in list(sums.sums):
+        sums.whole(i)
     builder.place = outer
     return sums.sums
 

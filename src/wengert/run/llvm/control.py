@@ -1,9 +1,9 @@
 """Loops and choices as steps: where the carry lies, what is overwritten in place, what is copied.
 
 A loop's carry has one buffer.  The body reads it there and, where its own last reads allow, writes the next carry
-into it; only what comes out elsewhere is copied at the end of an iteration.  What the loop starts with is taken over if
-nobody reads it afterwards, else copied once.  So an array that is updated by slices is updated in one place, in the
-loop as in the program that the user wrote.
+into it (see :mod:`.destinations`); only what comes out elsewhere is copied at the end of an iteration.  What the loop
+starts with is taken over if nobody reads it afterwards, else copied once.  So an array that is updated by slices is
+updated in one place, in the loop as in the program that the user wrote.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import numpy as np
 
 from ...core.bounds import Affine, counter_of
 from ...core.graph import Equation, Graph
-from .loops import Buffer, Choice, Fill, Repeat, View, is_whole, whole
+from .destinations import put_in_place
+from .fission import parted
+from .loops import Buffer, Choice, Fill, Repeat, View, whole
 from .plan import place, touched, with_fills
 from .scope import Scope
 
@@ -58,15 +60,14 @@ def add_loop(
     protected = _buffers(given) | (set() if fused.scope is None else fused.scope.protected)
     scope = Scope(fused.root, [whole(counter, ()), *given, *states], protected, bounds, depth + 1)
     inner = type(fused)(body, scope)
-    move(inner, inner.outputs, states)
-    steps = with_fills(inner.steps, inner.fills)
+    outer = protected | _buffers(states) | {counter}
+    steps = put_in_place(with_fills(parted(inner.steps), inner.fills), inner.outputs, states, outer)
     checks: list[Any] = []
     going = None
     if test is not None:
         known = {i: bounds[j] for i, j in zip(test.inputs, body.inputs, strict=True) if j in bounds}
-        everything = protected | _buffers(states)
-        checking = type(fused)(test, Scope(fused.root, scope.inputs, everything, known, depth + 1))
-        checks = with_fills(checking.steps, checking.fills)
+        checking = type(fused)(test, Scope(fused.root, scope.inputs, outer, known, depth + 1))
+        checks = with_fills(parted(checking.steps), checking.fills)
         (going,) = checking.outputs
     around = [view for view in [*given, *states, count] if isinstance(view, View)]
     tape = 0
@@ -104,12 +105,12 @@ def add_choice(fused: Fused, k: int, equation: Equation, branches: tuple[Graph, 
     protected |= set() if fused.scope is None else fused.scope.protected
     depth = 0 if fused.scope is None else fused.scope.depth
     chosen = fused.view(index)
+    outer = protected | _buffers([*given, *targets])
     lists = []
     for branch in branches:
         bounds = {i: fused.bounds[j] for i, j in zip(branch.inputs, args, strict=True) if j in fused.bounds}
         inner = type(fused)(branch, Scope(fused.root, given, protected, bounds, depth))
-        move(inner, inner.outputs, targets)
-        lists.append(with_fills(inner.steps, inner.fills))
+        lists.append(put_in_place(with_fills(parted(inner.steps), inner.fills), inner.outputs, targets, outer))
     step = Choice(chosen, lists, Buffer(0, np.dtype(np.uint8)), [], [], k)
     around = [view for view in [*given, *targets, chosen] if isinstance(view, View)]
     _lay_out(step, [s for steps in lists for s in steps], around, [], lists)
@@ -180,28 +181,6 @@ def _origin(graph: Graph, i: int) -> int | None:
         else:
             return None
     return graph.inputs.index(i) if i in graph.inputs else None
-
-
-# -- the end of an iteration ------------------------------------------------------------------------------------------
-
-
-def move(fused: Fused, made: list[View], targets: list[View]) -> None:
-    """Copy what was made to where it is to be, unless it is there; all moves happen at once."""
-    moves = [(m, t) for m, t in zip(made, targets, strict=True) if not _is_same(m, t)]
-    ends = {t.buffer for _, t in moves}
-    ready = []
-    for view, target in moves:
-        if view.buffer in ends:  # read before another move overwrites it
-            still = whole(Buffer(target.buffer.size, view.dtype), view.shape)
-            fused.copy(view, still)
-            view = still
-        ready.append((view, target))
-    for view, target in ready:
-        fused.copy(view, target)
-
-
-def _is_same(view: View, target: View) -> bool:
-    return view.buffer is target.buffer and view.offset == 0 and is_whole(view) and not view.at
 
 
 # -- memory -----------------------------------------------------------------------------------------------------------

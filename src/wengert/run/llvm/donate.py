@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
+from .destinations import is_pointwise, rename
 from .fuse import Fused
-from .loops import Buffer, Load, Loop, Outside, Pick, Product, Python, View, whole
+from .loops import Buffer, Load, Loop, Product, Python, whole
 from .plan import touched
 
 
@@ -46,66 +46,13 @@ def _may_take(fused: Fused, out: Buffer, given: Buffer, in_same_loop: bool) -> b
     return (
         last == first
         and not any(fill.buffer is out for fill in fused.fills)
-        and _pointwise(fused.steps[last], out, given)
+        and is_pointwise(fused.steps[last], out, given)
     )
-
-
-def _pointwise(step: Any, out: Buffer, given: Buffer) -> bool:
-    """Say whether a step writes each entry of ``out`` where it reads that entry of ``given``, and nowhere else."""
-    if not isinstance(step, Loop):
-        return False
-    views = [view for view in step.accesses if view.buffer in (out, given)]
-    if any(v.indexed or (v.offset, v.strides) != (views[0].offset, views[0].strides) for v in views):
-        return False
-    stores = {store.access: store for store in step.stores}
-    for k, view in enumerate(step.accesses):
-        store = stores.get(k)
-        if view.buffer is out and (store is None or store.how != "set" or store.at):
-            return False
-    return True
 
 
 def _unite(fused: Fused, out: Buffer, given: Buffer) -> None:
     """Make one buffer of two."""
-    for fill in fused.fills:
-        if fill.buffer is out:
-            fill.buffer = given
-    for step in fused.steps:
-        if isinstance(step, Loop):
-            step.accesses[:] = [_moved(view, out, given) for view in step.accesses]
-            _share_accesses(step, given)
-        elif isinstance(step, Product):
-            step.x, step.y, step.out = (_moved(view, out, given) for view in (step.x, step.y, step.out))
-        elif isinstance(step, Python):
-            step.inputs[:] = [_moved(view, out, given) for view in step.inputs]
-
-
-def _moved(view: View, out: Buffer, given: Buffer) -> View:
-    return replace(view, buffer=given) if view.buffer is out else view
-
-
-def _share_accesses(loop: Loop, buffer: Buffer) -> None:
-    """Let loads and stores of the same entries use one pointer: pointers of a loop are said not to overlap."""
-    number: dict[int, int] = {}
-    kept: list[View] = []
-    for k, view in enumerate(loop.accesses):
-        same = (
-            j
-            for j, other in enumerate(kept)
-            if view.buffer is buffer is other.buffer
-            and (view.offset, view.strides, view.indexed) == (other.offset, other.strides, other.indexed)
-        )
-        number[k] = next(same, len(kept))
-        if number[k] == len(kept):
-            kept.append(view)
-    if len(kept) == len(loop.accesses):
-        return
-    loop.accesses[:] = kept
-    loop.body[:] = [
-        replace(item, access=number[item.access]) if isinstance(item, (Load, Pick, Outside)) else item
-        for item in loop.body
-    ]
-    loop.stores[:] = [replace(store, access=number[store.access]) for store in loop.stores]
+    rename([*fused.fills, *fused.steps], out, given)
 
 
 def _is_nothing(step: Any) -> bool:

@@ -255,7 +255,7 @@ class Fused(Padding):
 
     # -- single places ------------------------------------------------------------------------------------------------
 
-    def _part(self, equation: Equation, axes: Shape) -> None:
+    def _part(self, equation: Equation, axes: Shape, window: views.Window | None = None) -> None:
         """Read ``a[i]`` for a computed i: a view whose place is looked up whenever it is read."""
         (x, *indices), (out,) = equation.inputs, equation.outputs
         if x in self._consts:
@@ -263,7 +263,8 @@ class Fused(Padding):
             return
         view = self.source(x)
         safe = self._is_safe(x, indices, axes)
-        self._views[out] = views.at(view, axes, tuple([self.view(i) for i in indices]), safe)
+        places = tuple([self.view(i) for i in indices])
+        self._views[out] = views.at(view, axes, places, safe, tuple([self.bounds.get(i) for i in indices]), window)
 
     def _is_safe(self, x: int, indices: Any, axes: Shape) -> bool:
         """Say whether single places are certain to lie inside of an array."""
@@ -299,12 +300,12 @@ class Fused(Padding):
             items.append(self._load(step, spread))
         return tuple(items)
 
-    def _after(self, view: View, indices: Any) -> int:
+    def _after(self, view: View | None, indices: Any) -> int:
         """Return the first step at which an array and index arrays are in memory."""
-        views = [view, *[self.view(i) for i in indices if i not in self._consts]]
-        return max(self._written.get(v.buffer, -1) for v in views) + 1
+        needed = [v for v in (view, *[self.view(i) for i in indices if i not in self._consts]) if v is not None]
+        return max([self._written.get(v.buffer, -1) for v in needed], default=-1) + 1
 
-    def _gather(self, k: int, equation: Equation, axes: Shape) -> None:
+    def _gather(self, k: int, equation: Equation, axes: Shape, window: views.Window | None = None) -> None:
         x, *indices = equation.inputs
         out = equation.outputs[0]
         shape = self.graph.avals[out].shape
@@ -314,23 +315,28 @@ class Fused(Padding):
         at = self._coordinates(step, indices, shape)
         loop = self.steps[step]
         assert isinstance(loop, Loop)
-        loop.accesses.append(self._indexed(source, axes, self.graph.avals[indices[0]].shape))
+        loop.accesses.append(self._indexed(views.cut(source, axes, window), axes, self.graph.avals[indices[0]].shape))
         access = len(loop.accesses) - 1
-        self._read[source.buffer] = max(step, self._read.get(source.buffer, -1))
+        self._note(source, step, False)
         self._home[out] = (step, self._item(step, Pick(access, at)))
         self._watch(step, access, at)
 
-    def _gather_write(self, k: int, equation: Equation, how: str, axes: Shape) -> None:
+    def _gather_write(
+        self, k: int, equation: Equation, how: str, axes: Shape, window: views.Window | None = None
+    ) -> None:
         x, v, *indices = equation.inputs
         target = self._target(k, x)
-        after = max(self._after(target, indices), self._read.get(target.buffer, -1) + 1)
         shape = self.graph.avals[v].shape
+        safe = self._is_safe(x, indices, axes)
+        look = None
+        if not any(self.graph.avals[i].shape for i in indices):
+            look = views.at(target, axes, (), safe, tuple([self.bounds.get(i) for i in indices]), window)
+        after = max(self._after(None, indices), self._conflict(target if look is None else look, shape, True) + 1)
         step = self._loop_for(shape, (v,), after)
         item = self._operand(step, v)
         at = self._coordinates(step, indices, shape)
-        part = self._indexed(target, axes, self.graph.avals[indices[0]].shape)
-        safe = self._is_safe(x, indices, axes)
-        self._store(step, part, item, how, at, safe)
+        part = self._indexed(views.cut(target, axes, window), axes, self.graph.avals[indices[0]].shape)
+        self._store(step, part, item, how, at, safe, look)
         if not safe:
             self._watch(step, len(self.steps[step].accesses) - 1, at)
         self._views[equation.outputs[0]] = target

@@ -11,7 +11,12 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from ...core.bounds import Affine
+
 Shape = tuple[int, ...]
+
+SMALL: Final = 64
+"""Points up to which a loop inside of a loop has its sizes in the code, so that it can be unrolled."""
 
 
 @dataclass(eq=False, slots=True)
@@ -43,6 +48,7 @@ class View:
 
     ``indexed`` holds size and stride of further axes, whose coordinates are computed by the loop (gather), or lie in
     memory: then ``at`` says where (``a[i]`` for a computed i), and ``safe`` whether all are certain to lie inside.
+    ``forms`` holds what is known of those places, if all of them are axes of the whole buffer.
     """
 
     buffer: Buffer
@@ -52,6 +58,7 @@ class View:
     indexed: tuple[tuple[int, int], ...] = ()
     at: tuple[View, ...] = ()
     safe: bool = False
+    forms: tuple[Affine | None, ...] = ()
 
     @property
     def dtype(self) -> Any:
@@ -385,10 +392,14 @@ def innermost(axes: list[int], accesses: list[View]) -> int:
     """Return the axis along which a step touches the least memory."""
 
     def cost(a: int) -> tuple[float, int]:
-        touched = sum(0.0 if v.strides[a] == 0 else 1 / 8 if v.strides[a] == 1 else 1.0 for v in accesses)
-        return touched, -a
+        return sum(stride_cost(v.strides[a]) for v in accesses), -a
 
     return min(axes, key=cost)
+
+
+def stride_cost(stride: int) -> float:
+    """Return how many cache lines, or nearly, a step of so many entries reaches."""
+    return 0.0 if stride == 0 else 1 / 8 if stride == 1 else 1.0
 
 
 def row_stride(strides: Shape, shape: Shape, leading: int) -> int:

@@ -14,6 +14,7 @@ from .blas import describe_product
 from .callback import FAILED, raise_failure
 from .control import TAPE, settle
 from .donate import take_over
+from .fission import parted
 from .fold import fold_products
 from .forms import complain, describe_call, describe_fill, fill_form
 from .fuse import Fused
@@ -101,7 +102,7 @@ class NativeProgram:
         fused = Fused(graph)
         fold_products(fused.steps)
         self._taken = take_over(fused, donated) if donated else []
-        self.steps = share(with_fills(fused.steps, fused.fills), POOL.size)
+        self.steps = share(with_fills(parted(fused.steps), fused.fills), POOL.size)
         self._parallel = any(isinstance(step, Rows) and step.tasks > 1 for step in self.steps)
         self._number(fused)
         self.arena = place(self.steps, self._head)

@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from .blas import describe_product
 from .callback import callback, describe_callback
 from .forms import describe_call
-from .loops import Buffer, Call, Choice, Fill, Loop, Product, Python, Repeat, View, canonical, fill_loop
+from .loops import SMALL, Buffer, Call, Choice, Fill, Loop, Product, Python, Repeat, View, canonical, fill_loop
 from .plan import touched
-
-SMALL: Final = 64
 
 
 class Region:

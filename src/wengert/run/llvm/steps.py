@@ -12,6 +12,7 @@ from ...core.bounds import Affine
 from ...core.graph import Graph
 from .lifetimes import Lifetimes
 from .loops import (
+    SMALL,
     Buffer,
     Const,
     Fill,
@@ -26,6 +27,7 @@ from .loops import (
     whole,
 )
 from .scope import Scope
+from .views import apart
 
 MAX_BODY: Final = 160
 """Items from which on a loop takes no more: registers are few."""
@@ -63,6 +65,8 @@ class Steps:
         self._written: dict[Buffer, int] = {}
         self._stored: dict[Buffer, tuple[int, int]] = {}
         self._read: dict[Buffer, int] = {}
+        self._blunt: dict[tuple[Buffer, bool], int] = {}
+        self._parts: dict[Buffer, list[tuple[int, View, bool]]] = {}
         self._items: list[dict[Any, int]] = []
         self._lifetimes = Lifetimes(graph)
 
@@ -129,7 +133,7 @@ class Steps:
                 earliest = max(earliest, self._home[i][0])
             elif i in self._views:
                 view = self._views[i]
-                earliest = max(earliest, self._written.get(view.buffer, -1) + 1)
+                earliest = max(earliest, self._conflict(view, shape, False) + 1)
                 for place in view.at:  # may still be in a register of the loop that computes it
                     home = self._stored.get(place.buffer)
                     earliest = max(earliest, home[0] if home else self._written.get(place.buffer, -1) + 1)
@@ -166,7 +170,7 @@ class Steps:
             else:
                 loop.body.append(Load(access))
             found = self._items[step][key] = len(loop.body) - 1
-            self._read[view.buffer] = max(step, self._read.get(view.buffer, -1))
+            self._note(view, step, False)
             if places and not view.safe:
                 self._watch(step, access, tuple(places))
         return found
@@ -194,12 +198,41 @@ class Steps:
         how: str = "set",
         at: tuple[int, ...] = (),
         safe: bool = False,
+        look: View | None = None,
     ) -> None:
+        """Let a loop write an item; ``look`` says, for a part at computed places, what is known of them."""
         loop = self.steps[step]
         assert isinstance(loop, Loop)
         loop.accesses.append(target)
         loop.stores.append(Store(len(loop.accesses) - 1, item, how, at, safe))
-        self._written[target.buffer] = max(step, self._written.get(target.buffer, -1))
+        self._note(target if look is None else look, step, True)
+
+    # -- what may overlap ----------------------------------------------------------------------------------------------
+
+    def _note(self, view: View, step: int, written: bool) -> None:
+        """Note that a step reads a view, or writes it."""
+        buffer = view.buffer
+        latest = self._written if written else self._read
+        latest[buffer] = max(step, latest.get(buffer, -1))
+        if view.forms and view.safe:
+            self._parts.setdefault(buffer, []).append((step, view, written))
+        else:
+            self._blunt[buffer, written] = max(step, self._blunt.get((buffer, written), -1))
+
+    def _conflict(self, view: View, shape: Shape, writing: bool) -> int:
+        """Return the last step that a loop over ``shape`` must come after if it reads a view, or writes it.
+
+        Rows of an array that are certain to be different ones are no obstacle to each other.  (In loops that LLVM may
+        unroll they are: it takes what it is told of pointers in one iteration to hold between iterations.)
+        """
+        buffer = view.buffer
+        if not (view.forms and view.safe) or math.prod(shape) <= SMALL:
+            return max(self._written.get(buffer, -1), self._read.get(buffer, -1) if writing else -1)
+        found = max(self._blunt.get((buffer, True), -1), self._blunt.get((buffer, False), -1) if writing else -1)
+        for step, other, written in self._parts.get(buffer, ()):
+            if step > found and (written or writing) and not apart(view, other):
+                found = step
+        return found
 
     def copy(self, source: View, target: View, how: str = "set") -> None:
         """Append a loop that copies one view to another, or adds it."""
@@ -212,9 +245,9 @@ class Steps:
         self.steps.append(step)
         self._items.append({})
         for buffer in reads:
-            self._read[buffer] = len(self.steps) - 1
+            self._read[buffer] = self._blunt[buffer, False] = len(self.steps) - 1
         for buffer in writes:
-            self._written[buffer] = len(self.steps) - 1
+            self._written[buffer] = self._blunt[buffer, True] = len(self.steps) - 1
 
     def view(self, i: int) -> View:
         """Return where value i lies in memory; a value in a register is stored from now on."""

@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from ...core.bounds import Affine
 from .loops import Shape, View, c_strides, is_whole
+
+Window = tuple[tuple[int, int, int], ...]
+"""Start, stop and step of each axis that is not indexed."""
 
 
 def broadcast(x: View, shape: Shape, axes: Shape) -> View:
@@ -17,8 +21,17 @@ def broadcast(x: View, shape: Shape, axes: Shape) -> View:
     return replace(x, strides=tuple(strides), shape=shape)
 
 
-def at(x: View, axes: Shape, places: tuple[View, ...], safe: bool) -> View:
+def at(
+    x: View,
+    axes: Shape,
+    places: tuple[View, ...],
+    safe: bool,
+    forms: tuple[Affine | None, ...],
+    window: Window | None = None,
+) -> View:
     """Return the part of an array at computed places along some axes (which it then no longer has)."""
+    known = x.offset == 0 and len(x.forms) == len(x.at)
+    x = cut(x, axes, window)
     rest = [a for a in range(len(x.shape)) if a not in axes]
     return View(
         x.buffer,
@@ -28,7 +41,30 @@ def at(x: View, axes: Shape, places: tuple[View, ...], safe: bool) -> View:
         (*x.indexed, *((x.shape[a], x.strides[a]) for a in axes)),
         (*x.at, *places),
         safe and (x.safe or not x.at),
+        (*x.forms, *forms) if known else (),
     )
+
+
+def apart(a: View, b: View) -> bool:
+    """Say whether two parts at computed places of one buffer are certain to have no entry in common."""
+    if not (a.safe and b.safe) or a.indexed != b.indexed or not len(a.forms) == len(b.forms) == len(a.indexed):
+        return False
+    for f, g, (_, stride) in zip(a.forms, b.forms, a.indexed, strict=True):
+        if f is not None and g is not None and stride:
+            difference = f.plus(g, -1)
+            if difference.constant and not difference.terms:
+                return True
+    return False
+
+
+def cut(x: View, axes: Shape, window: Window | None) -> View:
+    """Return an array with all axes but those in ``axes`` cut: start, stop and step for each."""
+    if window is None:
+        return x
+    spans = iter(window)
+    bounds = [(0, n, 1) if a in axes else next(spans) for a, n in enumerate(x.shape)]
+    starts, stops, steps = (tuple(bound[k] for bound in bounds) for k in range(3))
+    return slice_(x, starts, stops, steps)
 
 
 def transpose(x: View, axes: Shape) -> View:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ...core.aval import Aval
+from ...core.aval import Aval, aval
 from ...core.primitive import PRIMITIVES
 from .model import FORMS, Form, Value, Writer, form
 
@@ -140,12 +140,29 @@ def _slice_write(reduction: str) -> Form:
     return write
 
 
-FORMS.update(slice_set=_slice_write("none"), slice_add=_slice_write("add"))
+_set = _slice_write("none")
+FORMS.update(slice_set=_set, slice_add=_slice_write("add"))
+
+
+Spans = tuple[tuple[int, int, int], ...]
+
+
+def _cut(w: Writer, x: Value, axes: Axes, window: Spans | None) -> tuple[Value, dict[str, Axes] | None]:
+    """Return x with a window on the axes that are not indexed, and that window for all axes, as ``slice`` takes it."""
+    if window is None:
+        return x, None
+    spans = iter(window)
+    bounds = [(0, n, 1) if a in axes else next(spans) for a, n in enumerate(x.aval.shape)]
+    starts, stops, steps = (tuple([bound[k] for bound in bounds]) for k in range(3))
+    where = {"starts": starts, "stops": stops, "steps": steps}
+    shape = tuple([len(range(*bound)) for bound in bounds])
+    return Value(_slice(w, [x], (), **where), aval(shape, x.aval.dtype)), where
 
 
 @form("gather")
-def _gather(w: Writer, inputs: Sequence[Value], outs: Sequence[Aval], axes: Axes) -> Any:
+def _gather(w: Writer, inputs: Sequence[Value], outs: Sequence[Aval], axes: Axes, window: Spans | None = None) -> Any:
     x, *indices = inputs
+    x, _ = _cut(w, x, axes, window)
     if len(axes) == 1 and (axes[0] == 0 or not indices[0].aval.shape):
         return w.add("Gather", x, indices[0], axis=axes[0])
     moved, _ = _moved(w, x, axes)
@@ -169,11 +186,14 @@ def _joined(w: Writer, indices: Sequence[Value]) -> str:
 def _gather_write(reduction: str) -> Form:
     """Of repeated indices NumPy writes the last one; ONNX leaves open which."""
 
-    def write(w: Writer, inputs: Sequence[Value], outs: Sequence[Aval], axes: Axes) -> Any:
+    def write(w: Writer, inputs: Sequence[Value], outs: Sequence[Aval], axes: Axes, window: Spans | None = None) -> Any:
         x, v, *indices = inputs
-        moved, back = _moved(w, x, axes)
+        part, where = _cut(w, x, axes, window)
+        moved, back = _moved(w, part, axes)
         made = w.add("ScatterND", moved, _joined(w, indices), v, reduction=reduction)
-        return w.add("Transpose", made, perm=back) if back != sorted(back) else made
+        if back != sorted(back):
+            made = w.add("Transpose", made, perm=back)
+        return made if where is None else _set(w, [x, Value(made, part.aval)], outs, **where)
 
     return write
 
