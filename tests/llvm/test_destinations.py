@@ -213,3 +213,69 @@ def test_rows_that_may_overlap(n, source):
     if not abs(expected) < 1e6:
         return
     agrees(f, u, n)
+
+
+# -- a part written with another part of the same array ---------------------------------------------------------------
+
+
+def moved_along(x):
+    y = x * 2.0
+    y[1:4] = y[0:3]
+    y[2:] += y[:-2]
+    y[::-1] += y
+    y[:3] = y[2:5]
+    return y
+
+
+def moved_in_a_loop(x):
+    y = x.copy()
+    for j in range(1, len(x)):
+        y[j, 1:] = y[j, :-1]
+        y[1:, j] += y[:-1, j]
+        y[j] = y[j - 1]
+        y[:, -1] = y[:, 0]
+    return y
+
+
+def by_its_own_entries(x):
+    places = x.copy()
+    places[places] = np.arange(len(x))
+    return places
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (moved_along, np.arange(6.0)),
+        (moved_along, np.arange(200.0)),
+        (moved_in_a_loop, RNG.random((7, 7))),
+        (moved_in_a_loop, RNG.random((80, 80))),
+        (by_its_own_entries, np.array([3, 0, 1, 2])),
+    ],
+)
+def test_overlapping_parts(f, x):
+    np.testing.assert_allclose(wg.jit(f)(x.copy()), f(x.copy()), rtol=1e-13)
+
+
+def test_which_views_overlap():
+    """Against the entries themselves."""
+    from wengert.run.llvm.loops import Buffer, whole
+    from wengert.run.llvm.views import may_overlap, slice_
+
+    buffer = Buffer(30, np.dtype(float))
+    entries = np.arange(30).reshape(5, 6)
+    rng = np.random.default_rng(0)
+    missed = 0
+    for _ in range(300):
+        spans = []
+        for _side in range(2):
+            low, high = rng.integers(0, (3, 4)), rng.integers((3, 4), (6, 7))
+            spans.append((tuple(low), tuple(high), tuple(rng.integers(1, 3, 2))))
+        if rng.random() < 0.7:
+            spans[1] = (*spans[1][:2], spans[0][2])
+        a, b = (slice_(whole(buffer, (5, 6)), *(tuple(map(int, t)) for t in span)) for span in spans)
+        sets = [set(entries[tuple(slice(*s) for s in zip(*span, strict=True))].ravel()) for span in spans]
+        common = bool(sets[0] & sets[1])
+        assert may_overlap(a, b) or not common, spans
+        missed += may_overlap(a, b) and not common and a.strides == b.strides
+    assert missed < 20

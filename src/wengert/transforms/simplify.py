@@ -234,9 +234,47 @@ def _span(shape: Any, params: Mapping[str, Any]) -> tuple[int, int, int] | None:
     return axis, *spans[axis][:2]
 
 
+def _added_to(s: Simplifier, name: str, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    """``x[1:] += v`` as one operation, which it is not as Python says it: read a part, add, write the part.
+
+    Backwards it is nothing at all to x; reading and overwriting would be zeros in the part and sums over it.
+    """
+    x, v, *places = ins
+    if any(place.shape for place in places):
+        return None  # of repeated indices only one counts
+    # A part whose shape was changed in between is added up in that shape.
+    reshaped = s.maker(v, "reshape")
+    total = s.maker(v if reshaped is None else reshaped[1][0], "add", "sub")
+    if total is None:
+        return None
+
+    def is_part(value: Any) -> bool:
+        made = s.maker(value, "reshape") if reshaped is not None else None
+        made = s.maker(value if made is None else made[1][0], name)
+        return made is not None and [i.id for i in made[1]] == [i.id for i in (x, *places)] and made[2] == params
+
+    a, b = total[1]
+    if total[0].name == "add" and is_part(b) and not is_part(a):
+        a, b = b, a
+    if not is_part(a):
+        return None
+    if total[0].name == "sub":
+        b = s.named("neg", b)
+    if reshaped is not None:
+        b = s.named("reshape", b, shape=v.shape)
+    return s.named(f"{name}_add", x, b, *places, **params)
+
+
+def _gather_set(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    return _added_to(s, "gather", ins, params)
+
+
 def _slice_set(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
     """Parts written one after the other that leave nothing of an array: they are joined, and nothing is copied."""
     base, v = ins
+    update = _added_to(s, "slice", ins, params)
+    if update is not None:
+        return update
     found = _span(base.shape, params)
     if found is None or found[1] >= found[2]:
         return None
@@ -365,6 +403,7 @@ RULES: Final[dict[str, Rule]] = {
     "conj": _twice("conj"),
     "select": _same_branches,
     "slice_set": _slice_set,
+    "gather_set": _gather_set,
     "literal": _constant,
     "iota": _positions,
     "dot": _dot,

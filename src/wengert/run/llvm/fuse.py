@@ -209,6 +209,7 @@ class Fused(Padding):
 
     def _write_part(self, k: int, part: View, v: int, how: str) -> None:
         """Store or add value v to a part of a buffer."""
+        self._out_of_the_way(v, part)
         after = max(self._written.get(part.buffer, -1), self._read.get(part.buffer, -1)) + 1
         step = self._loop_for(part.shape, (v,), after)
         self._store(step, part, self._operand(step, v), how)
@@ -331,6 +332,8 @@ class Fused(Padding):
         look = None
         if not any(self.graph.avals[i].shape for i in indices):
             look = views.at(target, axes, (), safe, tuple([self.bounds.get(i) for i in indices]), window)
+        for i in (v, *indices):
+            self._out_of_the_way(i, target if look is None else look)
         after = max(self._after(None, indices), self._conflict(target if look is None else look, shape, True) + 1)
         step = self._loop_for(shape, (v,), after)
         item = self._operand(step, v)

@@ -27,7 +27,7 @@ from .loops import (
     whole,
 )
 from .scope import Scope
-from .views import apart
+from .views import apart, may_overlap
 
 MAX_BODY: Final = 160
 """Items from which on a loop takes no more: registers are few."""
@@ -206,6 +206,14 @@ class Steps:
         loop.accesses.append(target)
         loop.stores.append(Store(len(loop.accesses) - 1, item, how, at, safe))
         self._note(target if look is None else look, step, True)
+
+    def _out_of_the_way(self, i: int, part: View) -> None:
+        """Copy a value that may lie where a part is going to be written, as in ``y[1:] = y[:-1]``."""
+        view = self._views.get(i)
+        if view is not None and may_overlap(view, part):
+            still = whole(Buffer(math.prod(view.shape), view.dtype), view.shape)
+            self.copy(view, still)
+            self._views[i] = still
 
     # -- what may overlap ----------------------------------------------------------------------------------------------
 

@@ -83,6 +83,33 @@ def rev(x: View, axes: Shape) -> View:
     return replace(x, offset=offset, strides=strides)
 
 
+def may_overlap(a: View, b: View) -> bool:
+    """Say whether two views may have an entry in common."""
+    if a.buffer is not b.buffer or 0 in a.shape or 0 in b.shape:
+        return False
+    if a.indexed or b.indexed:
+        return not apart(a, b)
+    if len(a.shape) != len(b.shape) or a.strides != b.strides:
+        return True
+    axes = sorted([(abs(s), max(n, m)) for s, n, m in zip(a.strides, a.shape, b.shape, strict=True) if s and n + m > 2])
+    reach = 0
+    for stride, n in axes:
+        if reach >= stride:
+            return True
+        reach += stride * (n - 1)
+    steps = a.offset - b.offset if all(s >= 0 for s in a.strides) else None
+    return steps is None or _reaches(steps, axes[::-1])
+
+
+def _reaches(distance: int, axes: list[tuple[int, int]]) -> bool:
+    """Say whether a distance is a sum of fewer steps along each axis than it has entries, forwards or backwards."""
+    if not axes:
+        return distance == 0
+    (stride, n), rest = axes[0], axes[1:]
+    near = distance // stride
+    return any(abs(q) < n and _reaches(distance - q * stride, rest) for q in (near, near + 1))
+
+
 def reshape(x: View, shape: Shape) -> View | None:
     """Return the reshaped view, or None where no strides can say it."""
     if 0 in shape:
