@@ -1,27 +1,65 @@
-"""Matrix products: the numbers that the kernel around BLAS's gemm is called with (see ``products``)."""
+"""Matrix products: how threads share them, and the numbers that the kernel around BLAS's gemm is called with.
+
+BLAS has threads of its own.  Those of OpenBLAS wait for each other in every product, and while they wait they take
+the cores from the threads that share our loops (:mod:`.threads`), and these from them.  So a large product is cut into
+a task for each of our own threads, a product that BLAS computes in one thread: it is told so for as long as the tasks
+run, where it has a way to be told.  Tasks are parts of the result, so that every sum is taken as a whole.
+"""
 
 from __future__ import annotations
 
 import struct
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 from .loops import Product
-from .pointers import address
+from .pointers import address, blas_threads
+
+ALONE: Final = 1 << 18
+"""Multiplications up to which a product is too short to be shared; OpenBLAS draws the line at the same number."""
+_PART: Final = 64
+"""Rows or columns that a task has at least: each packs one of the factors anew, which must be little work beside it."""
+_STEP: Final = 16
+"""Parts are multiples of what BLAS computes at once."""
 
 
-def describe_product(step: Product, base: Any) -> list[int]:
-    """Return the description of a product."""
+@dataclass(frozen=True)
+class Cut:
+    """How a product is cut: along its batch, the rows or the columns of the result; tasks of so many of them."""
+
+    axis: str
+    count: int
+    part: int
+    tasks: int
+
+
+def cut(step: Product, threads: int) -> Cut:
+    """Return how a product is cut into tasks; into one where it is short, or where nobody else is there to share it."""
+    batch, m, n = step.out.shape
+    if threads == 1 or batch * m * n * step.x.shape[2] <= ALONE or blas_threads() == (0, 0):
+        return Cut("batch", batch, batch, 1)
+    if batch > 1:
+        axis, count, part = "batch", batch, -(-batch // threads)
+    else:
+        axis, count = ("rows", m) if m >= n else ("columns", n)
+        part = max(-(-count // (threads * _STEP)) * _STEP, _PART)
+    return Cut(axis, count, part, -(-count // part))
+
+
+def describe_product(step: Product, base: Any, axis: str = "batch") -> list[int]:
+    """Return the description of a product; see :func:`.products.emit_product`."""
     item = step.x.dtype.itemsize
-    numbers = [step.x.shape[0]]
-    for view in (step.x, step.y, step.out):
+    m, n, k = step.x.shape[1], step.y.shape[2], step.x.shape[2]
+    numbers = [{"batch": step.x.shape[0], "rows": m, "columns": n}[axis]]
+    moving = {"batch": (0, 0, 0), "rows": (1, None, 1), "columns": (None, 2, 2)}[axis]
+    for view, along in zip((step.x, step.y, step.out), moving, strict=True):
         number, start = base(view.buffer)
-        numbers += [number, start + view.offset * item, view.strides[0] * item]
+        numbers += [number, start + view.offset * item, 0 if along is None else view.strides[along] * item]
     turned, leading = [], []
     for view in (step.y, step.x, step.out):
         by_rows = view.strides[2] == 1
         turned.append(ord("N") if by_rows else ord("T"))
         leading.append(view.strides[1] if by_rows else view.strides[2])
-    m, n, k = step.x.shape[1], step.y.shape[2], step.x.shape[2]
     gemm = "dgemm" if item == 8 else "sgemm"
     (alpha,) = struct.unpack("<q", struct.pack("<d", step.alpha))
     return [*numbers, m, n, k, *leading, *turned[:2], int(step.accumulate), address("cython_blas", gemm), alpha]

@@ -38,7 +38,7 @@ def _in_vectors(what: Any) -> bool:
 
 def _emit(module: ir.Module, name: str, what: Any) -> None:
     if what[0] == "product":
-        emit_product(module, name, what[1])
+        emit_product(module, name, *what[1:])
     elif what[0] == "region":
         RegionCode(module, name, what[1])
     elif isinstance(what[0], str):

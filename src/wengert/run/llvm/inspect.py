@@ -29,7 +29,8 @@ def step_text(step: Any, graph: Graph | None) -> str:
         return f"fill {step.buffer.kind} of {step.buffer.size} entries with {step.value}"
     if isinstance(step, Product):
         x, y = step.x.shape, step.y.shape
-        return f"product {x[0]} x ({x[1]} x {x[2]}) @ ({y[1]} x {y[2]})"
+        tasks = "" if step.cut is None or step.cut.tasks == 1 else f", in {step.cut.tasks} tasks"
+        return f"product {x[0]} x ({x[1]} x {x[2]}) @ ({y[1]} x {y[2]}){tasks}"
     if isinstance(step, Loop):
         ops = [item.name for item in step.body if isinstance(item, Op)]
         loads = sum(isinstance(item, Load) for item in step.body)
@@ -63,7 +64,7 @@ def _what(step: Any, leading: int = 0) -> Any:
     if isinstance(step, Call):
         return step.form
     if isinstance(step, Product):
-        return ("product", step.x.dtype)
+        return ("product", step.x.dtype, "batch")
     sizes, strides, _ = canonical(step.shape, step.accesses, leading)
     return emission(step, sizes, strides)
 

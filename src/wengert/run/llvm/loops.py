@@ -208,13 +208,17 @@ class Fill:
 
 @dataclass(eq=False, slots=True)
 class Product:
-    """A matrix product by BLAS: out[b] = alpha x[b] @ y[b] (+ out[b]), matrices as views with a batch axis in front."""
+    """A matrix product by BLAS: out[b] = alpha x[b] @ y[b] (+ out[b]), matrices as views with a batch axis in front.
+
+    ``cut`` says how threads share it; see :func:`.blas.cut`.
+    """
 
     x: View
     y: View
     out: View
     accumulate: bool = False
     alpha: float = 1.0
+    cut: Any = None
 
 
 @dataclass(eq=False, slots=True)

@@ -10,7 +10,7 @@ import numpy as np
 from ...core.graph import Graph
 from ...ops.loop_operands import TapeFull
 from ...transforms.rows import without_rows
-from .blas import describe_product
+from .blas import Cut, cut, describe_product
 from .callback import FAILED, raise_failure
 from .control import TAPE, settle
 from .donate import take_over
@@ -22,6 +22,7 @@ from .kernels import Kernel, compile_kernels
 from .layout import describe, emission, structure
 from .loops import Buffer, Call, Choice, Fill, Loop, Product, Python, Repeat, Rows, canonical, fill_loop
 from .plan import place, with_fills
+from .pointers import blas_threads
 from .region import Region
 from .results import LARGE, Block, fresh
 from .rows import share
@@ -103,7 +104,12 @@ class NativeProgram:
         fold_products(fused.steps)
         self._taken = take_over(fused, donated) if donated else []
         self.steps = share(with_fills(parted(fused.steps), fused.fills), POOL.size)
-        self._parallel = any(isinstance(step, Rows) and step.tasks > 1 for step in self.steps)
+        tasks = [step.tasks for step in self.steps if isinstance(step, Rows)]
+        for step in self.steps:
+            if isinstance(step, Product):
+                step.cut = cut(step, POOL.size)
+                tasks.append(step.cut.tasks)
+        self._parallel = max(tasks, default=1) > 1
         self._number(fused)
         self.arena = place(self.steps, self._head)
         self._tapes = fused.tapes
@@ -201,9 +207,10 @@ class NativeProgram:
                 prepared.append((step, loops))
             elif isinstance(step, Product):
                 if 0 not in step.out.shape:
-                    key = ("product", step.x.dtype.str)
-                    wanted[key] = ("product", step.x.dtype)
-                    prepared.append((key, describe_product(step, self._base)))
+                    axis = step.cut.axis
+                    key = ("product", step.x.dtype.str, axis)
+                    wanted[key] = ("product", step.x.dtype, axis)
+                    prepared.append((step, (key, describe_product(step, self._base, axis))))
             elif isinstance(step, Call):
                 if step.count:
                     wanted[step.form] = step.form
@@ -224,8 +231,12 @@ class NativeProgram:
         for item in [*prepared, None]:
             if isinstance(item, tuple):
                 step, what = item
-                native = self._rows(step, what) if isinstance(step, Rows) else self._native(step, what)
-                stretch.append(native)
+                if isinstance(step, Rows):
+                    stretch.append(self._rows(step, what))
+                elif isinstance(step, Product):
+                    stretch.append(self._product(step.cut, *what))
+                else:
+                    stretch.append(self._native(step, what))
                 continue
             if stretch:
                 table = np.array(stretch, np.int64).T.copy()  # functions, descriptions
@@ -260,7 +271,18 @@ class NativeProgram:
             return callee
         changes = [(self._bases[buffer][0], part, 0) for buffer, part in step.partial]
         changes += [(base, 0, step.block * row) for base, row, _ in scratch]
-        numbers = [step.count, step.tasks, step.part, *callee, POOL.address, self._n_bases, len(changes)]
+        return self._parallel_call(step, callee, (0, 0), changes)
+
+    def _product(self, cut: Cut, key: Any, numbers: list[int]) -> tuple[int, int]:
+        """Return what computes a product, in tasks where it is cut."""
+        callee = self._native(key, numbers)
+        return callee if cut.tasks == 1 else self._parallel_call(cut, callee, blas_threads())
+
+    def _parallel_call(
+        self, shared: Any, callee: tuple[int, int], blas: tuple[int, int], changes: Sequence[tuple[int, ...]] = ()
+    ) -> tuple[int, int]:
+        """Return what calls something for each of its tasks."""
+        numbers = [shared.count, shared.tasks, shared.part, *callee, POOL.address, *blas, self._n_bases, len(changes)]
         numbers += [n for change in changes for n in change]
         return library()[PARALLEL], self._kept(numbers)
 

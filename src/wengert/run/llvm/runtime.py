@@ -7,7 +7,8 @@ Everything that a program calls has one signature, that of a kernel,
 so that these compose.  ``wengert_parallel`` cuts its range into tasks for the pool of threads and calls something
 else for each; ``wengert_rows`` cuts its range into blocks that fit into a cache and calls several kernels for each.
 Both may give their callees a changed copy of the table of addresses: a place of its own for each task's part of a sum
-and for each thread's scratch memory.
+and for each thread's scratch memory.  Where the tasks call BLAS, it is told to take one thread while they run: only the
+one owner of the pool does so, and puts back what it found.
 
 The pool's protocol.  The owner writes a job down, then opens it by storing its number, and takes tasks itself.  A
 thread that sees an open job first says that it is active, then looks again, and only then reads the job; the owner
@@ -186,9 +187,9 @@ done:
 
 ; -- over threads ------------------------------------------------------------------------------------------------------
 
-; Description: range, number of tasks, length of a task, callee, its description, the pool's state, length of the
-; table, number of bases to change; for each its number, and how many bytes further it is for each task and for each
-; thread.
+; Description: range, number of tasks, length of a task, callee, its description, the pool's state, the functions
+; that tell and set how many threads BLAS takes (0 where it is not called), length of the table, number of bases to
+; change; for each its number, and how many bytes further it is for each task and for each thread.
 define internal void @task(ptr %table, ptr %d, i64 %t, i64 %thread) {
 entry:
   %range = load i64, ptr %d
@@ -202,11 +203,11 @@ entry:
   %callee = load ptr, ptr %callee.at
   %description.at = getelementptr i64, ptr %d, i64 4
   %description = load ptr, ptr %description.at
-  %length.at = getelementptr i64, ptr %d, i64 6
+  %length.at = getelementptr i64, ptr %d, i64 8
   %length = load i64, ptr %length.at
-  %changes.at = getelementptr i64, ptr %d, i64 7
+  %changes.at = getelementptr i64, ptr %d, i64 9
   %changes = load i64, ptr %changes.at
-  %change.0 = getelementptr i64, ptr %d, i64 8
+  %change.0 = getelementptr i64, ptr %d, i64 10
   %has.work = icmp slt i64 %from, %to
   br i1 %has.work, label %work, label %done
 work:
@@ -285,6 +286,18 @@ alone:
   %more = icmp slt i64 %t.next, %tasks
   br i1 %more, label %alone, label %end
 post:
+  %tell.at = getelementptr i64, ptr %d, i64 6
+  %tell = load ptr, ptr %tell.at
+  %set.at = getelementptr i64, ptr %d, i64 7
+  %set = load ptr, ptr %set.at
+  %calls.blas = icmp ne ptr %set, null
+  br i1 %calls.blas, label %quieten, label %open
+quieten:
+  %told = call i32 %tell()
+  call void %set(i32 1)
+  br label %open
+open:
+  %blas.threads = phi i32 [ 0, %post ], [ %told, %quieten ]
   %job.table = getelementptr i64, ptr %state, i64 $JOB
   store ptr %table, ptr %job.table
   %job.description = getelementptr i64, ptr %job.table, i64 1
@@ -329,6 +342,11 @@ yield:
 again:
   br label %wait
 release:
+  br i1 %calls.blas, label %restore, label %leave
+restore:
+  call void %set(i32 %blas.threads)
+  br label %leave
+leave:
   store atomic i64 0, ptr %owner.at seq_cst, align 8
   br label %end
 end:

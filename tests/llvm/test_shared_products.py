@@ -1,0 +1,83 @@
+"""Large products are cut into tasks for the pool of threads; see ``run/llvm/blas.py``."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+
+import numpy as np
+import pytest
+
+import wengert as wg
+from wengert.run.llvm import blas
+from wengert.run.llvm.loops import Buffer, Product, whole
+from wengert.run.llvm.pointers import blas_threads
+from wengert.run.llvm.threads import POOL
+
+SHAPES = [
+    ((300, 90), (90, 110)),  # by rows
+    ((70, 150), (150, 260)),  # by columns
+    ((1000, 5), (5, 1001)),  # few terms
+    ((33, 800), (800, 17)),  # as many rows as one task has
+    ((7, 80, 90), (7, 90, 60)),  # by the batch
+    ((2, 300, 90), (2, 90, 50)),
+]
+needs_threads = pytest.mark.skipif(POOL.size == 1 or blas_threads() == (0, 0), reason="there is nobody to share with")
+
+
+def told() -> int:
+    return int(ctypes.CFUNCTYPE(ctypes.c_int)(blas_threads()[0])())
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize(("left", "right"), SHAPES)
+def test_products_are_right_however_they_are_cut(left, right, dtype):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=left).astype(dtype), rng.normal(size=right).astype(dtype)
+    expected = x @ y
+    close = {"rtol": 1e-3, "atol": 1e-3} if dtype == "f4" else {"rtol": 1e-11, "atol": 1e-11}
+    np.testing.assert_allclose(wg.jit(lambda x, y: x @ y)(x, y), expected, **close)
+
+    def turned(x, y):
+        return np.swapaxes(np.swapaxes(y, -1, -2) @ np.swapaxes(x, -1, -2), -1, -2)
+
+    np.testing.assert_allclose(wg.jit(turned)(x, y), expected, **close)
+    p = np.ones_like(expected)
+    np.testing.assert_allclose(wg.jit(lambda p, x, y: p - 0.5 * (x @ y))(p, x, y), p - 0.5 * expected, **close)
+    slope = wg.jit(wg.grad(lambda x, y: np.sum((x @ y) ** 2)))(x, y)
+    wide = 2 * expected.astype("f8") @ np.swapaxes(y, -1, -2).astype("f8")
+    np.testing.assert_allclose(slope, wide, rtol=close["rtol"], atol=close["atol"] * np.max(np.abs(wide)))
+
+
+@needs_threads
+@pytest.mark.parametrize(("left", "right"), SHAPES)
+def test_tasks_cover_the_result_once(left, right):
+    b, m, k, n = [1, *left][-3], left[-2], left[-1], right[-1]
+    views = [whole(Buffer(int(np.prod(s)), np.dtype("f8")), s) for s in ((b, m, k), (b, k, n), (b, m, n))]
+    for threads in (2, 3, 8, 64):
+        found = blas.cut(Product(*views), threads)
+        assert found.count == {"batch": b, "rows": m, "columns": n}[found.axis]
+        assert (found.tasks - 1) * found.part < found.count <= found.tasks * found.part
+        assert 1 <= found.tasks <= threads
+
+
+@needs_threads
+def test_blas_has_its_threads_back_afterwards():
+    x = np.random.default_rng(0).normal(size=(400, 400))
+    before = told()
+    product = wg.jit(lambda x: x @ x)
+    assert "tasks" in product.lower(x).steps[-1]
+    failed = []
+
+    def run() -> None:
+        for _ in range(20):
+            if not np.allclose(product(x), x @ x):
+                failed.append(1)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    assert told() == before
