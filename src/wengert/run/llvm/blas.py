@@ -1,4 +1,6 @@
-"""Matrix products: how threads share them, and the numbers that the kernel around BLAS's gemm is called with.
+"""Matrix products: which kernel computes one, how threads share it, and the numbers that it is called with.
+
+Small ones are computed in registers (:mod:`.small_products`), others by BLAS's gemm (:mod:`.products`).
 
 BLAS has threads of its own.  Those of OpenBLAS wait for each other in every product, and while they wait they take
 the cores from the threads that share our loops (:mod:`.threads`), and these from them.  So a large product is cut into
@@ -21,6 +23,21 @@ _PART: Final = 64
 """Rows or columns that a task has at least: each packs one of the factors anew, which must be little work beside it."""
 _STEP: Final = 16
 """Parts are multiples of what BLAS computes at once."""
+SMALL: Final = 8
+"""Rows, columns and terms up to which a product is small."""
+
+
+def product_form(step: Product) -> tuple[Any, ...]:
+    """Return what the code of a product depends on."""
+    m, n, k = _sizes(step)
+    if not 0 < min(m, n, k) <= max(m, n, k) <= SMALL:
+        return "product", step.x.dtype.str, "batch" if step.cut is None else step.cut.axis
+    by_rows = step.x.strides[2] == 1, step.y.strides[2] == 1
+    return "small_product", step.x.dtype.str, m, n, k, by_rows, step.accumulate
+
+
+def _sizes(step: Product) -> tuple[int, int, int]:
+    return step.x.shape[1], step.y.shape[2], step.x.shape[2]
 
 
 @dataclass(frozen=True)
@@ -49,7 +66,7 @@ def cut(step: Product, threads: int) -> Cut:
 def describe_product(step: Product, base: Any, axis: str = "batch") -> list[int]:
     """Return the description of a product; see :func:`.products.emit_product`."""
     item = step.x.dtype.itemsize
-    m, n, k = step.x.shape[1], step.y.shape[2], step.x.shape[2]
+    m, n, k = _sizes(step)
     numbers = [{"batch": step.x.shape[0], "rows": m, "columns": n}[axis]]
     moving = {"batch": (0, 0, 0), "rows": (1, None, 1), "columns": (None, 2, 2)}[axis]
     for view, along in zip((step.x, step.y, step.out), moving, strict=True):
@@ -60,6 +77,7 @@ def describe_product(step: Product, base: Any, axis: str = "batch") -> list[int]
         by_rows = view.strides[2] == 1
         turned.append(ord("N") if by_rows else ord("T"))
         leading.append(view.strides[1] if by_rows else view.strides[2])
-    gemm = "dgemm" if item == 8 else "sgemm"
+    by_blas = product_form(step)[0] == "product"
+    gemm = address("cython_blas", "dgemm" if item == 8 else "sgemm") if by_blas else 0
     (alpha,) = struct.unpack("<q", struct.pack("<d", step.alpha))
-    return [*numbers, m, n, k, *leading, *turned[:2], int(step.accumulate), address("cython_blas", gemm), alpha]
+    return [*numbers, m, n, k, *leading, *turned[:2], int(step.accumulate), gemm, alpha]

@@ -29,11 +29,12 @@ def by_hand(fused: Any, k: int, equation: Equation, params: dict[str, Any]) -> b
     if name in ("windows", "fold") and math.prod(params["window"]) <= MAX_WINDOW:
         (_windows if name == "windows" else _fold)(fused, equation, **params)
         return True
-    form = forms_of(name, [avals[i] for i in equation.inputs], [avals[i] for i in equation.outputs], params)
+    needed = [fused.needs(i) for i in equation.outputs]
+    form = forms_of(name, [avals[i] for i in equation.inputs], needed, params)
     if form is None:
         return False
     read = [_contiguous(fused, i) for i in equation.inputs]
-    outs = [Buffer(avals[i].size, avals[i].dtype) for i in equation.outputs]
+    outs = [Buffer(0 if j in form.skipped else avals[i].size, avals[i].dtype) for j, i in enumerate(equation.outputs)]
     scratch = [Buffer(size, dtype) for size, dtype in form.scratch]
     if form.fails:
         scratch.append(fused.status_word())

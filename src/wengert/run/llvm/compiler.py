@@ -15,7 +15,6 @@ from .image import POSSIBLE, link
 from .kernels import NAME
 from .library import ready
 from .mathlib.rare import VECTORS
-from .products import emit_product
 from .region_code import RegionCode
 from .target import compile_quickly, compile_together, object_code, optimise
 from .vectors import AUTOMATIC, lanes
@@ -37,9 +36,7 @@ def _in_vectors(what: Any) -> bool:
 
 
 def _emit(module: ir.Module, name: str, what: Any) -> None:
-    if what[0] == "product":
-        emit_product(module, name, *what[1:])
-    elif what[0] == "region":
+    if what[0] == "region":
         RegionCode(module, name, what[1])
     elif isinstance(what[0], str):
         emit_form(module, name, what)

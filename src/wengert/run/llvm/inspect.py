@@ -9,6 +9,7 @@ from llvmlite import ir
 
 from ...core.graph import Graph
 from . import views
+from .blas import product_form
 from .compiler import emit_module
 from .fuse import Fused
 from .layout import emission
@@ -64,7 +65,7 @@ def _what(step: Any, leading: int = 0) -> Any:
     if isinstance(step, Call):
         return step.form
     if isinstance(step, Product):
-        return ("product", step.x.dtype, "batch")
+        return product_form(step)
     sizes, strides, _ = canonical(step.shape, step.accesses, leading)
     return emission(step, sizes, strides)
 

@@ -32,7 +32,7 @@ def compile_kernels(wanted: dict[Any, Any]) -> dict[Any, Kernel]:
     Parameters
     ----------
     wanted
-        Structure -> what to emit: ``(loop, rank, inner strides, fixed)`` or ``("product", dtype)``.
+        Structure -> what to emit: ``(loop, rank, inner strides, fixed)``, a form's key, or ``("region", recipe)``.
     """
     found = {key: KERNELS.peek(key) for key in wanted}
     codes: dict[Any, bytes] = {}

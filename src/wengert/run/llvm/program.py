@@ -10,13 +10,14 @@ import numpy as np
 from ...core.graph import Graph
 from ...ops.loop_operands import TapeFull
 from ...transforms.rows import without_rows
-from .blas import Cut, cut, describe_product
+from .blas import Cut, cut, describe_product, product_form
 from .callback import FAILED, raise_failure
 from .control import TAPE, settle
 from .donate import take_over
 from .fission import parted
 from .fold import fold_products
-from .forms import complain, describe_call, describe_fill, fill_form
+from .form import complain
+from .forms import describe_call, describe_fill, fill_form
 from .fuse import Fused
 from .kernels import Kernel, compile_kernels
 from .layout import describe, emission, structure
@@ -207,10 +208,9 @@ class NativeProgram:
                 prepared.append((step, loops))
             elif isinstance(step, Product):
                 if 0 not in step.out.shape:
-                    axis = step.cut.axis
-                    key = ("product", step.x.dtype.str, axis)
-                    wanted[key] = ("product", step.x.dtype, axis)
-                    prepared.append((step, (key, describe_product(step, self._base, axis))))
+                    key = product_form(step)
+                    wanted[key] = key
+                    prepared.append((step, (key, describe_product(step, self._base, step.cut.axis))))
             elif isinstance(step, Call):
                 if step.count:
                     wanted[step.form] = step.form

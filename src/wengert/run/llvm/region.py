@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from .blas import describe_product
+from .blas import describe_product, product_form
 from .callback import callback, describe_callback
 from .forms import describe_call
 from .loops import SMALL, Buffer, Call, Choice, Fill, Loop, Product, Python, Repeat, View, canonical, fill_loop
@@ -100,7 +100,7 @@ class Region:
         if isinstance(step, Product):
             if 0 in step.out.shape:
                 return None
-            return "product", step.x.dtype.str, self._block(describe_product(step, self.base))
+            return "form", product_form(step), self._block(describe_product(step, self.base))
         if isinstance(step, Call):
             return ("form", step.form, self._block(describe_call(step, self.base))) if step.count else None
         assert isinstance(step, Python), step
@@ -133,15 +133,15 @@ class Region:
         checks = self._nodes(step.test)
         going = None if step.going is None else self._scalar(step.going)
         counter = self._reference(step.counter)
-        status = self._word() if step.tape or self._calls_back(step) else None
+        status = self._word() if step.tape or self._may_fail(step) else None
         body = self._nodes(step.body)
         return "repeat", counter, count, length, step.reverse, checks, going, body, status, step.tape
 
     def _word(self) -> Any:
         return self._number(self.status[0]), self._number(self.status[1])
 
-    def _calls_back(self, step: Any) -> bool:
-        return any(isinstance(inner, Python) for inner in inside(step))
+    def _may_fail(self, step: Any) -> bool:
+        return any(fails(inner) for inner in inside(step))
 
 
 def inside(step: Any) -> Iterator[Any]:
@@ -153,6 +153,13 @@ def inside(step: Any) -> Iterator[Any]:
             yield from inside(inner)
 
 
+def fails(step: Any) -> bool:
+    """Say whether a step may report something: a native form that has the status word, and whatever is interpreted."""
+    if isinstance(step, Call):
+        return any(buffer.kind == "status" for buffer in step.scratch)
+    return isinstance(step, Python)
+
+
 def _need_memory(step: Any) -> set[Buffer]:
     """Return the buffers that code outside of the region's own looks at while it runs."""
     found: set[Buffer] = set()
@@ -160,7 +167,7 @@ def _need_memory(step: Any) -> set[Buffer]:
     for inner in [step, *inside(step)]:
         if isinstance(inner, Product | Python):
             found.update(touched(inner))
-        reports = reports or isinstance(inner, Python) or (isinstance(inner, Repeat) and inner.tape > 0)
+        reports = reports or fails(inner) or (isinstance(inner, Repeat) and inner.tape > 0)
     if reports:
         found.update([buffer for buffer in step.outer if buffer.kind == "status"])
     return found

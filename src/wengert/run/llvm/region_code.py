@@ -13,7 +13,6 @@ from llvmlite import ir
 from .emit import KERNEL, Emitter
 from .forms_code import emit_form
 from .loops import Buffer, Loop, View
-from .products import emit_product
 from .scalars import BYTE, INDEX, memory_type
 
 _CALLBACK = ir.FunctionType(ir.VoidType(), [BYTE.as_pointer().as_pointer(), INDEX.as_pointer()])
@@ -202,19 +201,13 @@ class RegionCode:
         with self.b.if_then(when, likely=False):
             self.b.store(ir.Constant(INDEX, what), word)
 
-    def _product(self, text: str, at: int) -> None:
-        self._kernel(("product", text), lambda name: emit_product(self.module, name, np.dtype(text)), at)
-
     def _form(self, form: Any, at: int) -> None:
-        self._kernel(form, lambda name: emit_form(self.module, name, form), at)
-
-    def _kernel(self, key: Any, emit: Any, at: int) -> None:
         """Call a kernel, written into the module when it is first called, with a part of the description."""
-        kernel = self.kernels.get(key)
+        kernel = self.kernels.get(form)
         if kernel is None:
             name = f"kernel.{len(self.kernels)}"
-            emit(name)
-            kernel = self.kernels[key] = self.module.globals[name]
+            emit_form(self.module, name, form)
+            kernel = self.kernels[form] = self.module.globals[name]
             kernel.linkage = "internal"
         description = self.b.gep(self.description, [ir.Constant(INDEX, at + self.shift)])
         self.b.call(kernel, [self.bases, description, ir.Constant(INDEX, 0), self.b.load(description)])

@@ -96,6 +96,10 @@ class Steps:
         """Return the value whose memory a value is a view of."""
         return self._lifetimes.root(i)
 
+    def needs(self, i: int) -> bool:
+        """Say whether anything reads a value."""
+        return i in self._lifetimes.last
+
     def constant(self, i: int) -> Const | None:
         """Return the number that a value is filled with, if it belongs to the structure."""
         return self._consts.get(i)
