@@ -47,3 +47,34 @@ def test_a_profiled_program_computes_what_the_program_does() -> None:
     times = program.measure(ARGS, 3)
     assert len(times) == len(program.steps)
     np.testing.assert_array_equal(program(ARGS), llvm.NativeProgram(lowered)(ARGS))
+
+
+def test_the_page_says_what_each_equation_takes(show: Any) -> None:
+    page = wg.view(wg.jit(mlp), *ARGS, open=False, symbolic=False)
+    tab = show(page)
+    steps = page.document["compiled"]["steps"]
+    place = next(k for k, e in enumerate(page.document["graph"]["equations"]) if e["primitive"] == "tanh")
+    number = next(k for k, step in enumerate(steps) if place in step["equations"])
+    tab.locator(f"#n-e{place}").click()
+    others = len(steps[number]["equations"]) - 1
+    text = tab.locator("#panel").text_content()
+    assert f"Compiled in kernel {number + 1}: " in text and f"with {others} other equations" in text
+    tab.locator(f"#n-e{place}").hover()
+    assert f"kernel {number + 1}: " in tab.locator(".tip").text_content()
+    tab.locator("#tab-find").click()
+    tab.get_by_role("button", name="slowest when compiled").click()
+    rows = [int(text.split(":")[0]) - 1 for text in tab.locator(".results td:last-child").all_text_contents()]
+    times = [steps[k]["seconds"] or 0 for k in rows]
+    assert rows and times == sorted(times, reverse=True)
+
+
+def test_the_loops_of_a_jitted_function_are_those_that_were_captured() -> None:
+    def f(x: Any) -> Any:
+        for _ in range(10):
+            x = np.sin(x) * 1.5
+        return x
+
+    graph = wg.view(wg.jit(f), 0.5, open=False, symbolic=False).document["graph"]
+    assert [e["primitive"] for e in graph["equations"]] == ["loop"]
+    graph = wg.view(f, 0.5, open=False, symbolic=False).document["graph"]
+    assert len(graph["equations"]) == 20

@@ -202,7 +202,7 @@ def test_hostile_names_are_texts_in_latex(tmp_path: Path) -> None:
 
 def test_the_document_is_json(tmp_path: Path) -> None:
     made = json.loads(saved(page(lecture.f, 2.0, 3.0), tmp_path, ".json"))
-    assert (made["schema"], made["version"]) == ("wengert.view", 1)
+    assert (made["schema"], made["version"]) == ("wengert.view", 2)
 
 
 def test_graphs_with_graphs_inside_come_back_from_json_and_work() -> None:

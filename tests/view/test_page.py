@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any
 
 import lecture
@@ -10,7 +11,10 @@ import numpy as np
 import pytest
 
 import wengert as wg
+from wengert.view import exports
 from wengert.view.html import render
+
+from .conftest import drawn
 
 
 def page(f: Any = lecture.f, *args: Any, **options: Any) -> Any:
@@ -175,6 +179,12 @@ def test_duality_moves_through_both_programs_in_step(show: Any) -> None:
     assert markers.count() == 2 * tab.locator(".dualgraph.t .edge").count()
 
 
+LARGEST = """([first, last]) => { const doc = wengert.doc.value; let top = 0;
+  for (let k = first; k <= last; k++) for (const i of doc.graph.equations[k].outputs)
+    for (const x of doc.sweeps.records[doc.sweeps.adjoint[i]]?.v ?? []) top = Math.max(top, Math.abs(x));
+  return top; }"""
+
+
 def test_a_network_its_layers_and_its_training_step(show: Any) -> None:
     tab = show(page(lecture.xor_loss, *lecture.xor_point(), parameters=(2, 3, 4, 5), learning_rate=0.3))
     assert tab.locator(".frame.layer").count() == 2
@@ -186,10 +196,28 @@ def test_a_network_its_layers_and_its_training_step(show: Any) -> None:
     tab.get_by_role("button", name="2 · B-pass").click()
     assert "the seed" in tab.locator(".where").text_content()
     tab.get_by_label("Collapse layer 1").focus()
+    tab.wait_for_timeout(100)
+    frame = tab.locator(".frame.layer").first.bounding_box()
     keys(tab, "Enter")
     tab.wait_for_selector(".node.group")
     assert tab.locator(".node.group").count() == 1
-    tab.locator(".node.group").press("Enter")
+    drawn(tab)
+    folded = tab.locator(".node.group").bounding_box()
+    assert folded["y"] == pytest.approx(frame["y"], abs=3), "it stays where it was"
+    layer = tab.locator(".node.group")
+    assert "w1 2×6 · b1 6" in layer.text_content() and "5 equations" in layer.text_content()
+    assert "max" not in layer.text_content(), "no gradient has come through yet"
+    keys(tab, "End")
+    span = tab.evaluate("(({first, last}) => [first, last])(wengert.doc.value.graph.groups[0])")
+    largest = tab.evaluate(LARGEST, span)
+    assert f"max |∂| {largest:.3g}" in layer.text_content()
+    tab.get_by_role("button", name="Fit").click()
+    layer.hover()
+    assert "w1: 2×6, gradient" in tab.locator(".tip").text_content()
+    keys(tab, "f")
+    keys(tab, "End")
+    assert "max |·|" in layer.text_content()
+    layer.press("Enter")
     until(tab, "document.querySelectorAll('.frame.layer').length === 2")
 
 
@@ -206,6 +234,14 @@ def test_the_first_bad_equation_is_found(show: Any) -> None:
     assert tab.locator(".results tbody tr").count() == 2
     tab.get_by_role("button", name="Mark them").click()
     assert tab.locator(".node.marked").count() == 2
+    tab.locator("#tab-step").click()
+    tab.get_by_role("button", name="values not finite, first at v4").click()
+    assert "v4" in tab.locator(".node.focus").text_content()
+    assert tab.locator("#tab-find").get_attribute("aria-selected") == "true"
+    assert tab.locator(".node.bad").count() == 0, "nothing has been computed yet"
+    keys(tab, "End")
+    bad = [str(text).partition(" =")[0] for text in tab.locator(".node.bad .value").all_text_contents()]
+    assert "v4" in bad and "v3" not in bad
 
 
 def test_search(show: Any) -> None:
@@ -294,15 +330,60 @@ def test_narrow_windows_and_zoom(show: Any) -> None:
     until(tab, f"{scale} > {before} * 1.2")
 
 
+def download(tab: Any, name: str) -> bytes:
+    tab.locator(".menu summary").click()
+    with tab.expect_download() as started:
+        tab.get_by_role("button", name=name).click()
+    return started.value.path().read_bytes()
+
+
 def test_the_drawing_can_be_saved(show: Any) -> None:
     tab = show(page())
     for what, start in (("SVG", b"<svg"), ("PNG", b"\x89PNG"), ("JSON", b'{"schema":"wengert.view"')):
-        tab.locator(".menu summary").click()
-        with tab.expect_download() as download:
-            tab.get_by_role("button", name=re.compile(f"as {what}")).click()
-        data = download.value.path().read_bytes()
+        data = download(tab, f"as {what}")
         assert data.startswith(start), what
         assert len(data) > 2000
+
+
+def test_what_the_page_saves_is_what_python_saves(show: Any, tmp_path: Any) -> None:
+    onnx = pytest.importorskip("onnx")
+    made = page(lecture.xor_loss, *lecture.xor_point(), parameters=(2, 3, 4, 5))
+    tab = show(made)
+    for what, ending in (("Graph as DOT", "dot"), ("Graph as Mermaid", "mmd"), ("Tables as LaTeX", "tex")):
+        assert download(tab, what) == made.save(tmp_path / f"f.{ending}").read_bytes(), what
+    model = onnx.load_from_string(download(tab, "Program as ONNX"))
+    onnx.checker.check_model(model)
+    assert [node.op_type for node in model.graph.node].count("Max") == 1
+    assert [i.name for i in model.graph.input] == [
+        made.document["graph"]["values"][i["value"]][0] for i in made.document["graph"]["inputs"]
+    ]
+
+
+def test_from_inside_of_a_loop_the_whole_program_is_saved(show: Any) -> None:
+    made = page(lambda x: wg.fori_loop(0, 5, lambda k, c: np.sin(c), x), 0.7)
+    tab = show(made)
+    whole = download(tab, "Graph as DOT")
+    tab.locator(".door").click()
+    assert download(tab, "Graph as DOT") == whole
+    assert download(tab, "as JSON").count(b'"bodies":[{') == 1
+
+
+def test_a_format_that_there_is_not_says_why_and_how_to_get_it(show: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    tab = show(page())
+    tab.locator(".menu summary").click()
+    text = tab.locator(".menu").text_content()
+    assert "Program as ONNX: not in this page: ONNX models are written by the package onnx." in text
+    assert '.save("f.onnx")' in text
+    assert tab.get_by_role("button", name="Program as ONNX").count() == 0
+
+
+def test_large_programs_hold_no_other_formats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "MOST_EMBEDDED", 2)
+    assert all("up to 2" in one["why"] for one in page().document["exports"].values())
+    monkeypatch.undo()
+    monkeypatch.setattr(exports, "_MOST_BYTES", 100)
+    assert all("bytes; the page holds up to 100" in one["why"] for one in page().document["exports"].values())
 
 
 def test_in_a_notebooks_frame(browser: Any, tmp_path: Any) -> None:

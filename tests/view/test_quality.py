@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import lecture
+import numpy as np
 import pytest
 
 import wengert as wg
@@ -120,3 +122,60 @@ def test_print_leaves_out_what_paper_cannot_do(show: Any) -> None:
     assert not tab.locator(".tabs").is_visible()
     assert tab.locator(".source").is_visible() and tab.locator("h1").is_visible()
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+# -- axe-core: the rules of WCAG 2.2 AA that a program can check -----------------------------------------------------
+
+AXE = """async () => {
+  const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+  const found = await axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']});
+  const where = (nodes) => nodes.slice(0, 3).map((n) => n.html.slice(0, 120)).join(' | ');
+  return found.violations.map((v) => `${v.id}: ${where(v.nodes)}`); }"""
+
+
+def axe(tab: Any) -> list[str]:
+    """Return what axe-core finds; it is run from outside, since the page's policy admits no other script."""
+    if not tab.evaluate("'axe' in globalThis"):
+        package = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
+        (source,) = Path(package.__file__).parent.rglob("axe.min.js")
+        tab.evaluate(source.read_text(encoding="utf-8"))
+    return [str(line) for line in tab.evaluate(AXE)]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_barrier(show: Any, scheme: Any) -> None:
+    tab = show(page(), color_scheme=scheme)
+    tab.keyboard.press("End")
+    found = {}
+    for name in PANELS:
+        tab.locator(f"#tab-{name}").click()
+        found[name] = axe(tab)
+    tab.locator(".menu summary").click()
+    found["menu"] = axe(tab)
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_barrier_inside_of_a_compiled_loop(show: Any, scheme: Any) -> None:
+    def f(x: Any, w: Any) -> Any:
+        for _ in range(8):
+            x = np.tanh(x @ w)
+        return np.sum(x)
+
+    tab = show(wg.view(wg.jit(f), np.ones(3), np.eye(3), open=False, symbolic=False), color_scheme=scheme)
+    tab.locator("#tab-compiled").click()
+    tab.get_by_role("button", name="LLVM IR").first.click()
+    assert axe(tab) == [], "compiled"
+    tab.locator(".door").click()
+    assert axe(tab) == [], "inside"
+    tab.locator("#tab-find").click()
+    assert axe(tab) == [], "find"
+
+
+def test_axe_finds_a_planted_barrier(show: Any) -> None:
+    tab = show(page())
+    tab.evaluate("""() => { const b = document.createElement('button'); b.id = 'fault';
+      document.querySelector('.legend').parentElement.append(b); }""")
+    found = axe(tab)
+    tab.evaluate("document.getElementById('fault').remove()")
+    assert [line.split(":")[0] for line in found] == ["button-name"]

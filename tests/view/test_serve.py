@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.client
+import json
 import re
 import signal
 import subprocess
@@ -15,9 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from wengert import nn
 from wengert.cli import build
 from wengert.cli.viewing import Shown, serve
 from wengert.errors import ArgumentError
@@ -201,6 +204,56 @@ def test_the_command_writes_pages_and_exports(file: Path, tmp_path: Path, monkey
     assert opened == [page.as_uri()]
     result = CliRunner().invoke(build(), [*command, "--export", str(tmp_path / "f.docx")])
     assert result.exit_code == 1 and ".svg" in result.output
+
+
+NETWORK = """
+import numpy as np
+import wengert as wg
+from wengert import nn, train
+
+net = nn.Sequential(nn.Linear(2, 3), np.tanh, nn.Linear(3, 1))
+graph = wg.trace(lambda x: 3 * np.sin(x))(2.0)
+optimizer = train.Adam(0.1)
+
+def loss(params, x, y):
+    return np.mean((net.apply(params, x) - y) ** 2)
+
+@wg.jit
+def step(params, state, x, y):
+    value, gradient = wg.value_and_grad(loss)(params, x, y)
+    return value, optimizer.update(gradient, state, params)
+"""
+
+
+def test_the_command_shows_networks_graphs_and_training_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    file, out = tmp_path / "networked.py", tmp_path / "made.json"
+    file.write_text(NETWORK)
+    inputs = tmp_path / "inputs.json"
+
+    def shown(name: str, *arguments: str) -> Any:
+        command = ["view", f"{file}:{name}", "--no-symbolic", "--no-open", "--export", str(out), *arguments]
+        result = CliRunner().invoke(build(), command)
+        assert result.exit_code == 0, result.output
+        return json.loads(out.read_text())
+
+    def roles(document: Any) -> list[str]:
+        return [i["role"] for i in document["graph"]["inputs"]]
+
+    batch = "[[1, 2], [0, -1]]"
+    made = shown("net", "--at", batch)
+    assert made["title"].startswith("Sequential(") and roles(made) == ["parameter"] * 4 + ["data"]
+    params = nn.Sequential(nn.Linear(2, 3), np.tanh, nn.Linear(3, 1)).init(np.random.default_rng(0))
+    weight = made["sweeps"]["records"][made["sweeps"]["primal"][made["graph"]["inputs"][1]["value"]]]["v"]
+    assert sorted(weight) in [sorted(p.ravel().tolist()) for p in (params[0]["weight"], params[0]["bias"])]
+    assert shown("graph", "--at", "2")["title"].startswith("graph(")
+    written = [{key: value.tolist() for key, value in layer.items()} for layer in params]
+    inputs.write_text(json.dumps([written, json.loads(batch), [[1.0], [0.0]]]))
+    made = shown("loss", "--at-file", str(inputs), "--parameters", "0")
+    assert roles(made).count("parameter") == 4 and len(made["training"]["losses"]) > 2
+    result = CliRunner().invoke(build(), ["view", f"{file}:optimizer", "--at", "2"])
+    assert result.exit_code == 1 and "no function 'optimizer'" in result.output
+    sys.modules.pop("wengert_user_networked", None)
 
 
 def test_control_c_ends_it_cleanly(file: Path) -> None:

@@ -223,13 +223,23 @@ export interface Compiled {
   simplified: number;
 }
 
+/** What goes on inside of an equation that holds a graph: the runs that can be looked at; or why there are none. */
 export interface Inside {
+  why?: string;
   title: string;
   unit: string;
   count: number;
   shown: number[];
-  document: Doc;
-  sweeps: Sweeps[];
+  /** Number of the inner graph in `bodies`. */
+  body: number;
+  runs: { sweeps: Sweeps; inside: Record<string, Inside> }[];
+}
+
+/** A format that only Python can make: its text, its bytes, or why it is not there. */
+export interface Export {
+  text?: string;
+  base64?: string;
+  why?: string;
 }
 
 export interface Doc {
@@ -252,6 +262,8 @@ export interface Doc {
   };
   /** By place in the schedule: what goes on inside of an equation that holds a graph. */
   inside: Record<string, Inside>;
+  bodies: { title: string; graph: GraphData }[];
+  exports: Partial<Record<'dot' | 'mermaid' | 'latex' | 'onnx', Export>>;
   jacobian: Jacobian | null;
   training: Training | null;
   program: Program | null;
@@ -265,7 +277,7 @@ export interface Tour {
   document: Doc;
 }
 
-export const VERSION = 1;
+export const VERSION = 2;
 
 /** Read a block of JSON from the page; null where there is none. */
 export function embedded<T>(id: string): T | null {

@@ -1,14 +1,15 @@
 /** The drawing and the document as files. */
 import { drawing } from './graph/view';
 import { svg } from './graph/draw';
-import { doc } from './state';
+import type { Doc } from './document';
+import { whole } from './state';
 
 const KEPT = ['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'font-family', 'font-size', 'font-weight', 'opacity', 'display', 'text-anchor'];
 const MARGIN = 24;
 
 function save(blob: Blob, ending: string): void {
   const link = document.createElement('a');
-  const name = (doc.value?.function.name ?? 'graph').replace(/\W+/g, '_') || 'graph';
+  const name = (whole.value?.function.name ?? 'graph').replace(/\W+/g, '_') || 'graph';
   link.href = URL.createObjectURL(blob);
   link.download = `${name}.${ending}`;
   link.click();
@@ -65,5 +66,18 @@ export async function exportPng(): Promise<void> {
 }
 
 export function exportJson(): void {
-  if (doc.value) save(new Blob([JSON.stringify(doc.value)], { type: 'application/json' }), 'json');
+  if (whole.value) save(new Blob([JSON.stringify(whole.value)], { type: 'application/json' }), 'json');
+}
+
+export type Format = keyof Doc['exports'];
+
+/** What only Python can make is in the document: of the whole program, at the values from Python. */
+export function exportText(format: Format, ending: string): void {
+  const made = whole.value?.exports[format];
+  if (made?.text !== undefined) save(new Blob([made.text], { type: 'text/plain;charset=utf-8' }), ending);
+  else if (made?.base64 !== undefined) save(new Blob([decoded(made.base64)], { type: 'application/octet-stream' }), ending);
+}
+
+function decoded(base64: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 }

@@ -1,9 +1,16 @@
 import { useRef } from 'preact/hooks';
-import { exportJson, exportPng, exportSvg } from './export';
-import { viewport } from './graph/view';
-import { badges, direction, doc, expanded, open, own, theme, trail } from './state';
+import { exportJson, exportPng, exportSvg, exportText, type Format } from './export';
+import { firstBad } from './bad';
+import { reveal, viewport } from './graph/view';
+import { badges, direction, doc, expanded, live, model, open, own, panel, picked, theme, trail, whole } from './state';
 
-const ALL = 700;
+const ALL = 900;
+
+/** Formats that Python has put into the page: name, ending of the file, what to call it. */
+const FORMATS: [Format, string, string][] = [
+  ['dot', 'dot', 'Graph as DOT'], ['mermaid', 'mmd', 'Graph as Mermaid'], ['latex', 'tex', 'Tables as LaTeX'],
+  ['onnx', 'onnx', 'Program as ONNX'],
+];
 
 export function Header() {
   const d = doc.value;
@@ -17,8 +24,9 @@ export function Header() {
   return (
     <header class="head">
       <span class="brand">Wengert</span>
-      <h1>{d.title}</h1>
+      <h1 title={d.title}>{d.title}</h1>
       {own.value && own.value !== d && !trail.value.length && <button type="button" onClick={() => open(own.value!)}>Back to {own.value.title}</button>}
+      <Alarm />
       <span class="space" />
       {groups.length > 0 && (
         <span class="row" role="group" aria-label="Groups">
@@ -40,8 +48,18 @@ export function Header() {
         <div>
           <button type="button" onClick={close(exportSvg)}>Drawing as SVG</button>
           <button type="button" onClick={close(() => void exportPng())}>Drawing as PNG</button>
+          {FORMATS.map(([format, ending, label]) => {
+            const made = whole.value?.exports?.[format];
+            if (made && made.why === undefined) return <button key={format} type="button" onClick={close(() => exportText(format, ending))}>{label}</button>;
+            return (
+              <p key={format} class="quiet"><strong>{label}</strong>: not in this page{made?.why ? `: ${made.why}` : ''}. In Python:{' '}
+                <code>wg.view(f, …).save("f.{ending}")</code></p>
+            );
+          })}
           <button type="button" onClick={close(exportJson)}>Document as JSON</button>
           <button type="button" onClick={close(() => print())}>Print</button>
+          {live.value && <p class="quiet">Tables, program and document have the values from Python; the drawings those that you have changed.</p>}
+          {trail.value.length > 0 && <p class="quiet">The drawings are of what is seen; all else is of the whole program.</p>}
         </div>
       </details>
       <label class="select"><span class="sr">Colours</span>
@@ -51,4 +69,19 @@ export function Header() {
       </label>
     </header>
   );
+}
+
+/** Values or gradients that are not finite: where they begin is one click away. */
+function Alarm() {
+  const found = firstBad.value;
+  const m = model.value;
+  const k = found?.forward ?? found?.backward ?? null;
+  if (!m || k === null) return null;
+  const name = m.doc.graph.values[m.doc.graph.equations[k].outputs[0]][0];
+  const show = (): void => {
+    panel.value = 'find';
+    reveal(`e${k}`);
+    picked.value = `e${k}`;
+  };
+  return <button type="button" class="alarm" onClick={show}>⚠ {found?.forward === null ? 'gradients' : 'values'} not finite, first at {name}</button>;
 }

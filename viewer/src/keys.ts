@@ -1,12 +1,15 @@
 /** The keyboard: everything that the mouse can do with steps. */
-import { go, mode, model, panel, playing, setMode, step, steps } from './state';
+import { chooseRun, go, mode, model, panel, playing, setMode, step, steps, trail } from './state';
+
+const MOVING = new Set(['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown', 'Home', 'End', 'PageUp', 'PageDown']);
 
 export function listenToKeys(): void {
   addEventListener('keydown', (event) => {
     const target = event.target as HTMLElement;
     const typing = target.closest?.('input, textarea, select, [contenteditable]');
     const range = target instanceof HTMLInputElement && target.type === 'range';
-    if ((typing && !range) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const own = range && !target.closest('.transport') && MOVING.has(event.key); // another slider moves by these itself
+    if ((typing && !range) || own || event.ctrlKey || event.metaKey || event.altKey) return;
     const n = model.value?.equationNodes.length ?? 0;
     switch (event.key) {
       case 'ArrowRight':
@@ -30,6 +33,10 @@ export function listenToKeys(): void {
         break;
       case 'r':
         setMode('reverse');
+        break;
+      case '[':
+      case ']':
+        if (trail.value.length) chooseRun(trail.value.length - 1, trail.value.at(-1)!.run + (event.key === ']' ? 1 : -1));
         break;
       case '/':
         panel.value = 'find';

@@ -6,7 +6,7 @@ import { listenToKeys } from './keys';
 import { apply, run } from './live/run';
 import { warm } from './graph/elk';
 import { busy, drawing } from './graph/view';
-import { begin, doc, expanded, go, live, mode, model, step, tours } from './state';
+import { begin, doc, expanded, go, live, mode, model, recordOf, step, tours } from './state';
 import 'katex/dist/katex.min.css';
 import './style/base.css';
 import './style/graph.css';
@@ -25,7 +25,7 @@ function start(): void {
   render(<App />, place);
   const layout = () => drawing.value?.layout;
   // For the console and for tests: what the page computes with.
-  Object.assign(globalThis, { wengert: { apply, run, begin, go, doc, step, mode, live, model, expanded, busy, layout } });
+  Object.assign(globalThis, { wengert: { apply, run, begin, go, doc, step, mode, live, model, expanded, busy, layout, record: recordOf } });
   listenToKeys();
 }
 

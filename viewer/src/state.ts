@@ -52,57 +52,96 @@ export function setMode(to: Mode): void {
 
 /** Where one has gone in, from the outermost program on. */
 export interface Level {
+  /** The program that holds the equation, and how it was being looked at. */
   doc: Doc;
   step: number;
   mode: Mode;
   expanded: ReadonlySet<number>;
   equation: number;
+  /** Which of the runs shown is looked at. */
+  run: number;
 }
 
 export const trail = signal<Level[]>([]);
-/** Which of the runs shown is looked at, inside of a loop. */
-export const run = signal(0);
 
-export function insideOf(equation: number): Inside | undefined {
-  return doc.value?.inside?.[String(equation)];
+/** The whole program, however far inside of it one is. */
+export const whole = computed(() => trail.value[0]?.doc ?? doc.value);
+
+/** What can be looked at inside of an equation. */
+export function insideOf(equation: number, of: Doc | null = doc.value): Inside | undefined {
+  const found = of?.inside?.[String(equation)];
+  return found?.why === undefined ? found : undefined;
+}
+
+/** Why an equation that holds a graph cannot be looked into; empty if it can, or holds none. */
+export function closed(equation: number): string {
+  return doc.value?.inside?.[String(equation)]?.why ?? '';
+}
+
+/** The document of one run of an inner graph. */
+function inner(outer: Doc, inside: Inside, run: number): Doc {
+  const { graph } = outer.bodies[inside.body];
+  return {
+    ...outer, ...inside.runs[run], title: inside.title, graph, reports: {}, jacobian: null, training: null, program: null,
+    compiled: null, omitted: [],
+  };
 }
 
 /** Look inside of an equation: at the last run if the backward pass is on, else at the first. */
 export function enter(equation: number): void {
-  const inner = insideOf(equation);
-  if (!inner || !doc.value) return;
-  const level = { doc: doc.value, step: step.value, mode: mode.value, expanded: expanded.value, equation };
-  const backward = mode.value === 'reverse' && step.value > level.doc.graph.equations.length;
+  const inside = insideOf(equation);
+  if (!inside || !doc.value) return;
+  const outer = doc.value;
+  const backward = mode.value === 'reverse' && step.value > outer.graph.equations.length;
+  const run = backward ? inside.runs.length - 1 : 0;
   const way = mode.value;
-  const levels = [...trail.value, level];
+  const levels = [...trail.value, { doc: outer, step: step.value, mode: way, expanded: expanded.value, equation, run }];
+  const body = inner(outer, inside, run);
   batch(() => {
-    run.value = backward ? inner.shown.length - 1 : 0;
-    show({ ...inner.document, sweeps: inner.sweeps[run.value] });
+    show(body);
     trail.value = levels;
     mode.value = way;
-    step.value = backward ? inner.document.graph.equations.length + 1 : 0;
+    step.value = backward ? body.graph.equations.length + 1 : 0;
   });
 }
 
-/** Look at another run of the same body. */
-export function chooseRun(to: number): void {
-  const level = trail.value.at(-1);
-  const inner = level?.doc.inside[String(level.equation)];
-  if (!inner) return;
-  run.value = Math.max(0, Math.min(inner.shown.length - 1, to));
-  doc.value = { ...inner.document, sweeps: inner.sweeps[run.value] };
+/** Look at another run of one of the bodies around, and in it at what is looked at now, if it goes there too. */
+export function chooseRun(depth: number, to: number): void {
+  const levels = trail.value.slice(0, depth);
+  let at: Doc | undefined = trail.value[depth]?.doc;
+  if (!at) return;
+  for (let k = depth; k < trail.value.length; k++) {
+    const level = trail.value[k];
+    const inside = insideOf(level.equation, at);
+    if (!inside) break;
+    const run = Math.max(0, Math.min(inside.runs.length - 1, k === depth ? to : level.run));
+    levels.push({ ...level, doc: at, run });
+    at = inner(at, inside, run);
+  }
+  const left: Level | undefined = trail.value[levels.length];
+  batch(() => {
+    if (left || at!.graph !== doc.value?.graph) show(at!);
+    else doc.value = at!;
+    if (left) resume(left);
+    trail.value = levels;
+  });
 }
 
-export function leave(): void {
-  const level = trail.value.at(-1);
+/** Go out, by one level or to the one given. */
+export function leave(depth = trail.value.length - 1): void {
+  const level = trail.value[depth];
   if (!level) return;
   batch(() => {
     show(level.doc);
-    trail.value = trail.value.slice(0, -1);
-    mode.value = level.mode;
-    step.value = level.step;
-    expanded.value = level.expanded;
+    resume(level);
+    trail.value = trail.value.slice(0, depth);
   });
+}
+
+function resume(level: Level): void {
+  mode.value = level.mode;
+  step.value = level.step;
+  expanded.value = level.expanded;
 }
 
 /** Begin anew with a document of the user's, or with the tours only. */

@@ -410,7 +410,9 @@ def _widened(part: Part, n_args: int, places: dict[Any, int], avals: list[Aval],
 @with_room
 def run(record: Primitive, operands: Sequence[Any], params: Any) -> Sequence[Any]:
     """Record an equation if one of its operands is traced; run it otherwise."""
-    if any(isinstance(x, Sym) and x.builder is not None for x in operands):
+    traced = [x.builder for x in operands if isinstance(x, Sym) and x.builder is not None]
+    if traced:
+        max(traced, key=lambda builder: builder.level).at_user_line()
         return record(*operands, **dict(params))  # type: ignore[no-any-return]
     avals = tuple([aval_of(x) for x in operands])
     key = ("control", record.name, params, avals)

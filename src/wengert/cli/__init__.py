@@ -129,7 +129,11 @@ def build() -> Any:
         port: int = port,
         opened: bool = opened,
     ) -> None:
-        """Show a function's graph, stepped forward and backward, in the browser."""
+        """Show a graph, stepped forward and backward, in the browser: of a function, a network, or a Graph of the file.
+
+        A network is given a batch; its parameters are those of net.init(np.random.default_rng(0)), unless they are
+        given before it.
+        """
         shown = Shown(target, at, at_file, direction, parameters, argnums, manual, symbolic)
 
         def show() -> None:

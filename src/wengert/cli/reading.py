@@ -121,8 +121,8 @@ class _Fresh(SourceFileLoader):
         return self.source_to_code(self.get_data(self.path), self.path)
 
 
-def load(target: str) -> tuple[Callable[..., Any], Any]:
-    """Return the function that ``FILE.py:FUNCTION`` names, and its module.
+def load(target: str, fits: Callable[[Any], bool] = callable) -> tuple[Any, Any]:
+    """Return the function that ``FILE.py:FUNCTION`` names, and its module; ``fits`` says what else it may be.
 
     The file is run as a module that is not ``__main__``; modules that stand beside it can be imported.
     """
@@ -139,7 +139,7 @@ def load(target: str) -> tuple[Callable[..., Any], Any]:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise CommandError(message("The file could be run.", found=described(error, path))) from error
-    return function_of(module, name, path), module
+    return function_of(module, name, path, fits), module
 
 
 def place(target: str) -> tuple[Path, str]:
@@ -157,12 +157,12 @@ def place(target: str) -> tuple[Path, str]:
     return path, name
 
 
-def function_of(module: Any, name: str, path: Path) -> Callable[..., Any]:
+def function_of(module: Any, name: str, path: Path, fits: Callable[[Any], bool] = callable) -> Any:
     """Return the function of a module that goes by a (dotted) name."""
     found = module
     for part in name.split("."):
         found = getattr(found, part, None)
-    if not callable(found):
+    if not fits(found):
         functions = [
             key for key, item in vars(module).items() if inspect.isfunction(item) and item.__module__ == module.__name__
         ]
@@ -173,7 +173,7 @@ def function_of(module: Any, name: str, path: Path) -> Callable[..., Any]:
                 fix=f"one of {', '.join(functions)}" if functions else "",
             )
         )
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def described(error: BaseException, path: Path) -> str:

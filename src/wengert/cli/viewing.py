@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import sys
 import tempfile
@@ -9,10 +10,13 @@ import webbrowser
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import numpy as np
 
 from ..errors import explain as message
 from ..view.serve import Server
+from ..view.subjects import can_be_viewed, is_network, viewed
 from ..view.viewing import Page, view
 from .reading import CommandError, call, function_of, load, parse, place, read_values
 
@@ -31,13 +35,16 @@ class Shown:
     symbolic: bool
 
     def page(self) -> Page:
-        """Load the file and return the page about its function."""
-        function, module = load(self.target)
+        """Load the file and return the page about its function, network or graph."""
+        what, module = load(self.target, can_be_viewed)
+        function = viewed(what).function
         args = [parse(text) for text in self.at] + (read_values(self.at_file, function) if self.at_file else [])
+        if is_network(what) and len(args) < _required(function):
+            args.insert(0, what.init(np.random.default_rng(0)))  # only the batch was given
 
         def run(*args: Any) -> Page:
             return view(
-                function,
+                what,
                 *args,
                 open=False,
                 argnums=tuple(self.argnums) or None,
@@ -49,6 +56,14 @@ class Shown:
 
         made: Page = call(run, args, function, self.target)
         return made
+
+
+def _required(function: Callable[..., Any]) -> int:
+    """Return the number of arguments without a default."""
+    return sum(p.default is p.empty and p.kind in _POSITIONAL for p in inspect.signature(function).parameters.values())
+
+
+_POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def serve(shown: Shown, port: int, open_it: bool, say: Callable[[str], Any]) -> None:

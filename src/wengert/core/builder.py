@@ -12,7 +12,7 @@ from ..errors import DtypeError, LeakedTracerError, ShapeError, explain, located
 from .aval import Aval, aval_of
 from .graph import Equation, Graph, Params, prune
 from .primitive import PRIMITIVES, Primitive
-from .source import Source, user_line
+from .source import Source, user_line, user_source
 from .symbol import Sym
 
 _MAX_INFERRED: Final = 20_000
@@ -179,6 +179,12 @@ class Builder:
         if seen is not None:
             seen[(record, ins, params)] = first
         return first
+
+    def at_user_line(self) -> None:
+        """Attribute the equations that follow to the user's line that is running, whatever was recorded before."""
+        source = user_source()
+        if source is not None:
+            self.place, self.lasti = source.code, source.lasti
 
     def output(self, number: int) -> Any:
         """Return the value that :meth:`emit` has just numbered."""

@@ -1,6 +1,6 @@
 """The document: everything that the page shows of a function at a point, as JSON.
 
-Schema ``wengert.view``, version 1.  An object with
+Schema ``wengert.view``, version 2.  An object with
 
 - ``schema``, ``version``, ``generator`` (the library's version), ``title``;
 - ``function``: ``name``, ``file``, ``line``;
@@ -12,7 +12,9 @@ Schema ``wengert.view``, version 1.  An object with
 - ``primitives``: name -> ``{doc, label, explanation}``;
 - ``sweeps``: the values, tangents and adjoints, see :func:`~wengert.view.sweeps.sweeps`;
 - ``reports``: data of the sections of :func:`wengert.explain` under their names;
-- ``inside``: for equations that hold graphs, by place in the schedule, see :func:`~wengert.view.inside.inside`;
+- ``inside``: for equations that hold graphs, by place in the schedule, and inside of these again, see
+  :meth:`Inside.of <wengert.view.inside.Inside.of>`; ``bodies``: the inner graphs, ``{title, graph}``;
+- ``exports``: the program in other formats, by name: ``{text}``, ``{base64}``, or ``{why}`` where there is none;
 - ``jacobian``, ``training``, ``program``, ``compiled``: see the modules that make them; null where there is none;
 - ``omitted``: ``[what, why]`` of what was left out because it would have taken too long.
 
@@ -21,6 +23,7 @@ Numbers that JSON lacks are the strings ``"nan"``, ``"inf"`` and ``"-inf"``; com
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
@@ -33,22 +36,24 @@ from ..api.explain.formulas import Formulas
 from ..api.explain.linear import Derivative, differentiate
 from ..api.explain.network import network
 from ..api.explain.report import described_function
-from ..api.explain.report import title as report_title
 from ..api.explain.roads import roads
 from ..api.explain.shapes import block, shapes
 from ..api.explain.structure import structure
 from ..api.explain.subject import Subject, study
 from ..api.explain.values import number
+from ..api.inspect import parameter_names
+from ..api.room import with_room
 from .compiled import compiled
 from .drawing import drawing, primitives, shown
-from .inside import TooLong, inside
+from .exports import embedded
+from .inside import Inside
 from .program import program
 from .sources import Sources
 from .sweeps import sweeps
 from .training import training
 
 SCHEMA: Final = "wengert.view"
-VERSION: Final = 1
+VERSION: Final = 2
 MOST_EXPLAINED: Final = 1500
 """With more equations, tables that compare programs line by line or repeat the function often are left out."""
 _MOST_JACOBIAN: Final = 4096
@@ -73,6 +78,7 @@ def document(
     return described(subject, manual=manual, symbolic=symbolic, learning_rate=learning_rate, jitted=jitted, title=title)
 
 
+@with_room
 def described(
     subject: Subject,
     *,
@@ -85,7 +91,7 @@ def described(
     """Return the document of a function at a point that has been studied."""
     d = differentiate(subject)
     formulas, sources, measured = Formulas(d), Sources(), Sweeps(subject)
-    code = getattr(subject.function, "__code__", None)
+    code = getattr(inspect.unwrap(subject.function), "__code__", None)
     if code is not None:
         sources.add(code)
     order = shown(subject.graph)
@@ -94,6 +100,7 @@ def described(
     spans = [(layer["name"], layer["first"], layer["last"]) for layer in layers]
     for equation in subject.graph.equations:
         sources.place(equation.source)
+    within = Inside(lambda one: {"title": one.subject.title, "graph": drawing(one.subject, sources, ())})
     reports: dict[str, Any] = {"shapes": shapes(d).data, "costs": costs(measured).data}
     omitted: list[list[str]] = []
     if len(order) <= MOST_EXPLAINED:
@@ -117,49 +124,15 @@ def described(
         "primitives": primitives(subject.graph),
         "sweeps": sweeps(d, formulas, order),
         "reports": reports,
-        "inside": _inside(d, order, sources, omitted),
+        "inside": within.of(d),
+        "bodies": within.bodies,
+        "exports": embedded(subject, d),
         "jacobian": _jacobian(d, omitted),
         "training": training(measured, learning_rate, operations(measured.reverse)),
         "program": program(d, order),
         "compiled": compiled(subject, order) if jitted is not None else None,
         "omitted": omitted,
     }
-
-
-def _inside(d: Derivative, order: Sequence[int], sources: Sources, omitted: list[list[str]]) -> dict[str, Any]:
-    """Return what goes on inside of loops, branches and calls, by the place of their equation in the schedule."""
-
-    def body(one: Derivative, formulas: Formulas) -> dict[str, Any]:
-        graph = one.subject.graph
-        return {
-            "schema": SCHEMA,
-            "version": VERSION,
-            "generator": _version(),
-            "title": one.subject.title,
-            "function": described_function(d.subject),
-            "graph": drawing(one.subject, sources, ()),
-            "primitives": primitives(graph),
-            "sweeps": sweeps(one, formulas, shown(graph)),
-            "sources": sources.blocks,
-            "reports": {},
-            "inside": {},
-            "jacobian": None,
-            "training": None,
-            "program": None,
-            "compiled": None,
-            "omitted": [],
-        }
-
-    found = {}
-    for n, k in enumerate(order):
-        try:
-            made = inside(d, k, body, lambda one, formulas: sweeps(one, formulas, shown(one.subject.graph)))
-        except TooLong as why:
-            omitted.append(["inside", str(why)])
-            continue
-        if made is not None:
-            found[str(n)] = made
-    return found
 
 
 def _version() -> str:
@@ -170,8 +143,10 @@ def _version() -> str:
 
 
 def _title(subject: Subject, name: str) -> str:
-    full = report_title(subject).removesuffix(", differentiated")
-    return full if not name else f"{name}({full.partition('(')[2]}"
+    """Return the function with its arguments, each by its own name however many arrays are in it."""
+    call = subject.call
+    names = parameter_names(call.function, len(call.args), range(len(call.args)))
+    return f"{name or subject.title}({', '.join(names)})"
 
 
 def _jacobian(d: Derivative, omitted: list[list[str]]) -> dict[str, Any] | None:

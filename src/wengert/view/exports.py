@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +18,7 @@ from ..api.explain.tables import branch_sums, forward_table, reverse_table
 from ..api.explain.values import show, summary
 from ..core.picture import svg
 from ..core.source import user_line
-from ..errors import ArgumentError, explain
+from ..errors import ArgumentError, WengertError, explain
 from .onnx import graph_to_onnx
 from .png import png
 
@@ -28,15 +30,21 @@ MOST_NOTED: Final = 1500
 """In the drawing of a larger graph no values and gradients are written."""
 
 
-class Exports:
-    """A function at a point, in formats for other programs."""
+MOST_EMBEDDED: Final = 1500
+"""Of a larger graph the page holds no other formats: they would be longer than all the rest of it."""
+_MOST_BYTES: Final = 400_000
 
-    def __init__(self, subject: Subject) -> None:
+
+class Exports:
+    """A function at a point, in formats for other programs; its derivative is found, if it is not given."""
+
+    def __init__(self, subject: Subject, derivative: Derivative | None = None) -> None:
         self.subject = subject
+        self._derivative = derivative
 
     @cached_property
     def derivative(self) -> Derivative:
-        return differentiate(self.subject)
+        return differentiate(self.subject) if self._derivative is None else self._derivative
 
     def svg(self) -> str:
         """The graph as a drawing, with the value and the gradient of each node where there are not too many."""
@@ -66,6 +74,38 @@ class Exports:
         """The graph for ONNX runtimes."""
         made: bytes = graph_to_onnx(self.subject.graph, self.subject.title).SerializeToString()
         return made
+
+
+def embedded(subject: Subject, derivative: Derivative) -> dict[str, dict[str, str]]:
+    """Return what the page hands out as files though only Python can make it.
+
+    Returns
+    -------
+    dict
+        ``dot``, ``mermaid``, ``latex``: ``{text}``; ``onnx``: ``{base64}``; or ``{why}`` for what there is not.
+    """
+    exports = Exports(subject, derivative)
+    ways: dict[str, Callable[[], str | bytes]] = {
+        "dot": subject.graph.to_dot,
+        "mermaid": subject.graph.to_mermaid,
+        "latex": exports.latex,
+        "onnx": exports.onnx,
+    }
+    count = len(subject.graph.equations)
+    if count > MOST_EMBEDDED:
+        why = f"the graph has {count:,} equations; the page holds this for up to {MOST_EMBEDDED:,}"
+        return {name: {"why": why} for name in ways}
+    return {name: _held(make) for name, make in ways.items()}
+
+
+def _held(make: Callable[[], str | bytes]) -> dict[str, str]:
+    try:
+        made = make()
+    except WengertError as error:  # a package that is not installed, a primitive that has no form
+        return {"why": " ".join(" ".join(str(error).splitlines()[:2]).split())}  # the rule, and what was found
+    if len(made) > _MOST_BYTES:
+        return {"why": f"it has {len(made):,} bytes; the page holds up to {_MOST_BYTES:,}"}
+    return {"text": made} if isinstance(made, str) else {"base64": base64.b64encode(made).decode()}
 
 
 def exported(page: Page, path: Path) -> str | bytes:

@@ -1,226 +1,138 @@
-"""What goes on inside of an equation that holds a graph: a loop's iterations, the branch taken, a function with a rule.
+"""What goes on inside of equations that hold graphs: loops, branches, functions with a rule, and those inside of them.
 
-Each is a document of its own, of the inner graph, with the sweeps of as many iterations as can be looked at.  The
-values are those of the outer program: the body runs on what the loop gave it, and its cotangents are handed from the
-last iteration back to the first, as the loop's own derivative does.
+Each run of an inner graph has sweeps of its own; the graph itself, the *body*, is described once for all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 
 from ..api.explain.formulas import Formulas
-from ..api.explain.linear import Derivative, differentiate
-from ..api.explain.subject import Subject
-from ..core.evaluate import evaluate
-from ..core.graph import Equation, Graph
-from ..core.show import value_names
-from ..ops.branch import taken
-from ..ops.loop import iterate
-from ..ops.loop_operands import operands
+from ..api.explain.linear import Derivative
+from ..core.graph import Graph
+from ..core.show import subgraphs
+from .drawing import shown
+from .records import WHOLE
+from .runs import HOLDERS, TooLong, derivatives, runs
+from .sweeps import sweeps
 
-MOST: Final = 24
-"""Iterations of a loop that can be looked at; of more, evenly spaced ones."""
+MOST: Final = (24, 16, 12, 8, 6, 4, 3, 2)
+"""Iterations of a loop that can be looked at, evenly spaced: the first of these that keeps the document small."""
 
+_MOST_NUMBERS: Final = 400_000
+"""Numbers that are written of one loop of the program with all that is in it."""
+
+_RUN: Final = 150
+"""What a run takes in the document besides its values, counted as numbers."""
 
 _MOST_RUNS: Final = 5000
 """Loops that run more often are not looked into: all that their iterations read would have to be kept."""
 
+_MOST_DERIVED: Final = 10_000
+"""Runs that are differentiated, of all loops together."""
 
-class TooLong(Exception):
-    """Says why there is nothing to look at inside."""
+Path = tuple[Any, ...]
+"""Where an inner graph is: for each level the equation's place and the graph's title."""
 
 
-@dataclass(frozen=True)
-class Inner:
-    """An inner graph, and how it was run.
+class Inside:
+    """Goes into the equations of a program that hold graphs.
+
+    Parameters
+    ----------
+    describe : callable(Derivative) -> dict
+        Describes the body.
 
     Attributes
     ----------
-    title, unit : str
-        What to call it, and one run of it ("iteration").
-    graph : Graph
-        With names for its inputs.
-    roles : list of str
-        Of the inputs.
-    runs : list of list
-        The inputs of every run, in the order of running.
+    bodies : list of dict
+        The bodies met, each once.
     """
 
-    title: str
-    unit: str
-    graph: Graph
-    roles: list[str]
-    runs: list[list[Any]]
+    def __init__(self, describe: Callable[[Derivative], dict[str, Any]]) -> None:
+        self.bodies: list[dict[str, Any]] = []
+        self._describe = describe
+        self._numbers: dict[Path, int] = {}
+        self._like: dict[Path, Derivative] = {}
+        self._granted: dict[Path, int] = {}
+        self._refused: dict[Path, str] = {}
+        self._left = _MOST_DERIVED
+
+    def of(self, d: Derivative, path: Path = (), times: int = 1, most: int | None = None) -> dict[str, dict[str, Any]]:
+        """Return what goes on inside of a graph's equations, by their place in the schedule.
+
+        ``path`` says which graph it is, ``times`` how many of its runs are looked at, ``most`` how many of a loop's.
+
+        Returns
+        -------
+        dict
+            ``title``, ``unit`` ("iteration"), ``count`` of runs, ``shown`` (their numbers), ``body`` (number in
+            ``bodies``), and ``runs``, those shown: ``{sweeps, inside}``, where ``inside`` is such a dict again.  Where
+            there is nothing to look at, only ``why``.
+        """
+        found = {}
+        for n, k in enumerate(shown(d.subject.graph)):
+            if d.subject.graph.equations[k].primitive.name in HOLDERS:
+                try:
+                    found[str(n)] = self._one(d, k, (*path, k), times, most)
+                except TooLong as why:
+                    found[str(n)] = {"why": str(why)}
+        return found
+
+    def _one(self, d: Derivative, k: int, path: Path, times: int, most: int | None) -> dict[str, Any]:
+        if path in self._refused:
+            raise TooLong(self._refused[path])
+        before = self._granted.get(path, 0)
+        try:
+            inner = runs(d, k, min(_MOST_RUNS, before + self._left // times))
+        except TooLong as too_long:
+            why = f"{too_long} in each of {times:,} iterations around it" if times > 1 else str(too_long)
+            if path not in self._granted:  # nor in the other iterations around it
+                self._refused[path] = why
+            raise TooLong(why) from too_long
+        if inner is None or not inner.runs:
+            return {"why": "it did not run"}
+        count = len(inner.runs)
+        if count > before:  # paid for all runs of the graph around it at once, so that none goes short
+            self._granted[path] = count
+            self._left -= (count - before) * times
+        own = (*path, inner.title)
+        derived = derivatives(d, k, inner, self._like.get(own))
+        if not derived:
+            return {"why": "no derivative flows through it"}
+        self._like.setdefault(own, derived[0])
+        if most is None:
+            most = next((n for n in MOST if min(n, count) * numbers(inner.graph, n) <= _MOST_NUMBERS), MOST[-1])
+        if own not in self._numbers:
+            self._numbers[own] = len(self.bodies)
+            self.bodies.append(self._describe(derived[0]))
+        chosen = sorted({round(n) for n in np.linspace(0, count - 1, min(count, most))})
+        formulas, order = Formulas(derived[0]), shown(derived[0].subject.graph)
+        return {
+            "title": inner.title,
+            "unit": inner.unit,
+            "count": count,
+            "shown": chosen,
+            "body": self._numbers[own],
+            "runs": [
+                {
+                    "sweeps": sweeps(derived[n], formulas, order),
+                    "inside": self.of(derived[n], own, times * len(chosen), most),
+                }
+                for n in chosen
+            ],
+        }
 
 
-Describe = Callable[[Derivative, Formulas], dict[str, Any]]
-"""Makes a document of an inner graph, without what only whole programs have."""
-
-
-def inside(d: Derivative, k: int, describe: Describe, sweep: Callable[..., dict[str, Any]]) -> dict[str, Any] | None:
-    """Return what goes on inside of equation ``k`` of a subject's graph; None if it holds no graph, or none that ran.
-
-    Returns
-    -------
-    dict or None
-        ``title``, ``unit``, ``count`` of runs, ``shown`` (their numbers), ``document`` of the inner graph, and
-        ``sweeps``, those of the runs shown.
-
-    Raises
-    ------
-    TooLong
-        If a loop runs too often.
-    """
-    equation = d.subject.graph.equations[k]
-    inner = _inner(d, equation)
-    if inner is None or not inner.runs:
-        return None
-    outer = [d.cotangent(i) for i in equation.outputs]
-    tangents = [d.tangent(i) for i in equation.inputs]
-    if equation.primitive.name == "loop":
-        runs = _loop(d, equation, inner, outer, tangents)
-    else:
-        first = 1 if equation.primitive.name == "cond" else 0
-        made = _derive(d, inner, inner.runs[0], tangents[first:], outer)
-        runs = [] if made is None else [made]
-    if not runs:
-        return None
-    count = len(runs)
-    shown = sorted({round(n) for n in np.linspace(0, count - 1, min(count, MOST))})
-    formulas = Formulas(runs[0])
-    return {
-        "title": inner.title,
-        "unit": inner.unit,
-        "count": count,
-        "shown": shown,
-        "document": describe(runs[0], formulas),
-        "sweeps": [sweep(runs[n], formulas) for n in shown],
-    }
-
-
-def _inner(d: Derivative, equation: Equation) -> Inner | None:
-    name, params = equation.primitive.name, dict(equation.params)
-    values = [d.subject.values[i] for i in equation.inputs]
-    called = [d.subject.names[i] for i in equation.inputs]
-    if name == "loop":
-        runs: list[list[Any]] = []
-
-        def run(graph: Graph, inputs: Sequence[Any]) -> list[Any]:
-            found = evaluate(graph, inputs)
-            return [found[i] for i in graph.outputs]
-
-        def run_body(graph: Graph, inputs: Sequence[Any]) -> list[Any]:
-            if len(runs) >= _MOST_RUNS:
-                raise TooLong(f"the loop runs more than {_MOST_RUNS:,} times")
-            runs.append(list(inputs))
-            return run(graph, inputs)
-
-        iterate(run_body, run, values, **params)
-        sorted_names = operands(called, params["consts"], params["carry"], params["counted"])
-        carries = [f"c{n + 1}" if params["carry"] > 1 else "c" for n in range(params["carry"])]
-        names = ["k", *sorted_names.consts, *carries, *[f"{x}[k]" for x in sorted_names.xs]]
-        roles = ["data", *["data"] * params["consts"], *["input"] * params["carry"], *["data"] * len(sorted_names.xs)]
-        return Inner("loop", "iteration", _named(params["body"], names), roles, runs)
-    if name == "cond":
-        branches = params["branches"]
-        number = taken(values[0], len(branches))
-        roles = ["input"] * len(values[1:])
-        return Inner(f"branch {number}", "branch", _named(branches[number], called[1:]), roles, [values[1:]])
-    if name == "custom_call":
-        return Inner("function", "call", _named(params["graph"], called), ["input"] * len(values), [values])
-    return None
-
-
-def _named(graph: Graph, names: Sequence[str]) -> Graph:
-    """Return a graph whose inputs have names of their own; a number in the outer program's text is no name."""
-    seen: set[str] = set()
-    own = []
-    for n, name in enumerate(names):
-        if not name or name in seen or not (name[0].isalpha() or name[0] == "_"):
-            name = f"a{n}"
-        seen.add(name)
-        own.append(name)
-    return Graph(graph.avals, graph.inputs, graph.equations, graph.outputs, tuple(own))
-
-
-def _loop(d: Derivative, equation: Equation, inner: Inner, outer: list[Any], tangents: list[Any]) -> list[Derivative]:
-    """Return the derivative of every iteration: tangents from the first to the last, then cotangents back."""
-    params = dict(equation.params)
-    consts, carry, reverse = params["consts"], params["carry"], params["reverse"]
-    given = operands(tangents, consts, carry, params["counted"])
-    count = len(inner.runs)
-    state: list[Any] = list(given.carry)
-    made: list[Derivative] = []
-    first: Derivative | None = None
-    for n, inputs in enumerate(inner.runs):
-        at = count - 1 - n if reverse else n
-        rows = [None if x is None else x[at] for x in given.xs]
-        one = _derive(d, inner, inputs, [None, *given.consts, *state, *rows], None, first)
-        if one is None:
-            return []
-        first = first or one
-        state = [one.tangent(i) for i in one.subject.graph.outputs[:carry]]
-        made.append(one)
-    back = list(outer[:carry])
-    for n in range(count - 1, -1, -1):
-        at = count - 1 - n if reverse else n
-        rows = [None if y is None else y[at] for y in outer[carry:]]
-        made[n] = _pulled(made[n], [*back, *rows])
-        inputs_of = made[n].subject.graph.inputs[1 + consts : 1 + consts + carry]
-        back = [made[n].cotangent(i) for i in inputs_of]
-    return made
-
-
-def _filled(values: Sequence[Any], avals: Sequence[Any]) -> list[Any]:
-    """Return zeros where there is nothing, and None where there cannot be anything."""
-    return [
-        None if not of.is_inexact else np.zeros(of.shape, of.dtype)[()] if x is None else np.asarray(x, of.dtype)[()]
-        for x, of in zip(values, avals, strict=True)
-    ]
-
-
-def _derive(
-    d: Derivative,
-    inner: Inner,
-    inputs: list[Any],
-    tangents: Sequence[Any],
-    cotangents: Sequence[Any] | None,
-    like: Derivative | None = None,
-) -> Derivative | None:
-    """Return the derivative of one run; ``like`` is that of another, whose programs are taken over."""
-    graph = inner.graph
-    active = [of.is_inexact for of in graph.in_avals]
-    if not any(active) or not any(of.is_inexact for of in graph.out_avals):
-        return None
-    values = evaluate(graph, inputs)
-    ways = [t for t in _filled(tangents, graph.in_avals) if t is not None]
-    wanted = [None] * len(graph.outputs) if cotangents is None else cotangents
-    seeds = _filled(wanted, graph.out_avals)
-    if like is None:
-        subject = Subject(
-            d.subject.function, (), {}, inner.title, d.subject.call, graph, inputs, values, value_names(graph), active,
-            inner.roles, [f"output[{n}]" if len(graph.outputs) > 1 else "output" for n in range(len(graph.outputs))],
-            ways, seeds, False, False,
-        )  # fmt: skip
-        return differentiate(subject)
-    subject = replace(like.subject, leaves=inputs, values=values, direction=ways, cotangents=seeds)
-    known = evaluate(like.parts.primal, inputs)
-    outs = like.parts.primal.outputs
-    residuals = [known[i] for i in outs[len(outs) - like.parts.residuals :]]
-    moved = evaluate(like.parts.linear, [*residuals, *ways])
-    return _pulled(replace(like, subject=subject, known=known, tangents=moved), seeds)
-
-
-def _pulled(d: Derivative, cotangents: Sequence[Any]) -> Derivative:
-    """Return a derivative with other cotangents at its outputs."""
-    subject = d.subject
-    seeds = _filled(cotangents, subject.graph.out_avals)
-    given = [w for w in seeds if w is not None]
-    constants = [d.cotangents[i] for i in d.back.inputs[d.parts.residuals + len(given) :]]
-    swept = evaluate(d.back, [*d.residuals, *given, *constants])
-    return replace(d, subject=replace(subject, cotangents=seeds), cotangents=swept)
+def numbers(graph: Graph, most: int) -> int:
+    """Return about how many numbers are written of one run of a graph, if ``most`` iterations of its loops are."""
+    found = _RUN + 3 * sum(min(of.size, WHOLE) for of in graph.avals)  # values, tangents and adjoints
+    for equation in graph.equations:
+        if equation.primitive.name in HOLDERS:
+            length = dict(equation.params).get("length")
+            times = 1 if equation.primitive.name != "loop" else most if length is None else min(most, length)
+            found += times * sum(numbers(held, most) for key, held in subgraphs(equation) if key != "test")
+    return found

@@ -32,7 +32,7 @@ class Sources:
         found = self._of_code.get(id(code))
         if found is None:
             found = self._of_code[id(code)] = len(self.blocks)
-            self.blocks.append(_block(code))
+            self.blocks.append(_lines_of(code))
         return found
 
     def place(self, source: Source | None) -> list[int] | None:
@@ -44,10 +44,24 @@ class Sources:
         line = self._lines.get(key)
         if line is None:
             line = self._lines[key] = source.lineno
-        return [self.add(source.code), line]
+        return [self._block(source.code, line), line]
+
+    def _block(self, code: Any, line: int) -> int:
+        """Return the number of the block that shows a line of some code.
+
+        The body of a captured loop is code of its own that goes by its function's name: it is shown in the function.
+        """
+        for number, block in enumerate(self.blocks):
+            if (
+                block["function"] == code.co_qualname
+                and block["file"] == os.path.basename(code.co_filename)
+                and block["first"] <= line < block["first"] + len(block["lines"])
+            ):
+                return number
+        return self.add(code)
 
 
-def _block(code: Any) -> dict[str, Any]:
+def _lines_of(code: Any) -> dict[str, Any]:
     lines = linecache.getlines(code.co_filename)
     first = code.co_firstlineno
     own: Iterable[str] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +36,16 @@ class Viewed:
     jitted: Jitted | None = None
 
 
+def is_network(what: Any) -> bool:
+    """Say whether something is a layer or a network: settings that make parameters and apply them."""
+    return hasattr(what, "init") and hasattr(what, "apply")
+
+
+def can_be_viewed(what: Any) -> bool:
+    """Say whether something has a graph."""
+    return isinstance(what, Graph) or is_network(what) or callable(what)
+
+
 def viewed(what: Any) -> Viewed:
     """Return the function that stands for what was given.
 
@@ -46,10 +55,10 @@ def viewed(what: Any) -> Viewed:
         If it is nothing that has a graph.
     """
     if isinstance(what, Jitted):
-        return Viewed(inspect.unwrap(what), jitted=what)
+        return Viewed(what, jitted=what)  # not what it wraps: its loops are captured
     if isinstance(what, Graph):
         return Viewed(_of_graph(what), title="graph")
-    if hasattr(what, "init") and hasattr(what, "apply"):
+    if is_network(what):
         return Viewed(what.apply, title=type(what).__name__, parameters=(0,))
     if callable(what):
         return Viewed(what)

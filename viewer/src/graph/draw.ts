@@ -1,9 +1,12 @@
 /** The drawing: SVG elements made once for a layout, of which each step changes only texts and classes. */
+import { broken } from '../bad';
 import { brief } from '../text/numbers';
-import type { Model, Node } from '../model';
+import type { Group } from '../document';
+import type { Mode, Model, Node } from '../model';
 import { enter, insideOf, recordOf, sentRecord } from '../state';
-import { LINE, finalLines } from './measure';
+import { LINE } from './measure';
 import type { Box, Layout, Route } from './layout';
+import { fixedLines, gradientLine } from './summary';
 import type { Item } from './visible';
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -18,6 +21,8 @@ export function svg<K extends keyof SVGElementTagNameMap>(
 }
 
 interface NodeParts {
+  /** What is put into the document: the node, and the way into it, which is a button of its own. */
+  outer: SVGGElement;
   group: SVGGElement;
   value: SVGTextElement | null;
   back: SVGTextElement | null;
@@ -43,7 +48,7 @@ const MOST_AT_ONCE = 150;
 
 /** What the drawing has to know of the moment. */
 export interface Moment {
-  mode: 'reverse' | 'forward';
+  mode: Mode;
   step: number;
   focus: string | null;
   badges: boolean;
@@ -78,6 +83,11 @@ export class Drawing {
   /** Where a node is, or the collapsed group that it is in. */
   boxOf(id: string): Box | null {
     return this.nodes.get(this.shownAs.get(id) ?? '')?.box ?? null;
+  }
+
+  /** Where a group is, collapsed or open. */
+  boxOfGroup(group: number): Box | null {
+    return this.layout.frames.find((frame) => frame.group === group)?.box ?? this.nodes.get(`g${group}`)?.box ?? null;
   }
 
   /** Put everything into the document. */
@@ -137,17 +147,17 @@ export class Drawing {
     const role = item.node ? item.node.role : `group ${this.model.doc.graph.groups[item.group].kind}`;
     const g = svg('g', {
       class: `node ${role}`, id: `n-${item.id}`, 'data-id': item.id, role: 'button',
-      transform: `translate(${box.x} ${box.y})`,
     });
+    const outer = svg('g', { transform: `translate(${box.x} ${box.y})` });
+    outer.append(g);
     const { width, height } = box;
     const middle = width / 2;
-    const lines = finalLines(this.model, item);
     const rounding = item.node?.role === 'equation' ? 10 : item.node ? 4 : 12;
     if (!item.node) g.append(svg('rect', { class: 'under', x: 4, y: 4, width, height, rx: rounding }));
     g.append(svg('rect', { class: 'body', width, height, rx: rounding }));
     if (item.node?.role === 'loss' || item.node?.role === 'output')
       g.append(svg('rect', { class: 'inner', x: 4, y: 4, width: width - 8, height: height - 8, rx: 3 }));
-    const title = item.node ? lines.title : `⊞ ${lines.title}`;
+    const title = item.node ? item.node.title : `⊞ ${this.model.doc.graph.groups[item.group].label}`;
     g.append(svg('text', { class: 'op', x: middle, y: 23, 'text-anchor': 'middle' }, title));
     let value: SVGTextElement | null = null;
     let back: SVGTextElement | null = null;
@@ -156,16 +166,20 @@ export class Drawing {
       back = svg('text', { class: 'back', x: middle, y: 23 + 2 * LINE, 'text-anchor': 'middle' });
       g.append(value, back);
       const inner = item.node.equation >= 0 ? insideOf(item.node.equation) : undefined;
-      if (inner) g.append(this.door(item.node.equation, inner.count));
+      if (inner) outer.append(this.door(item.node.equation, inner.count));
       const pattern = this.pattern(item.node);
       if (pattern) g.append(badge(pattern, width));
     } else {
-      g.append(svg('text', { class: 'count', x: middle, y: 43, 'text-anchor': 'middle' }, lines.name));
+      const fixed = fixedLines(this.model, this.model.doc.graph.groups[item.group]);
+      fixed.forEach((line, k) => {
+        g.append(svg('text', { class: 'count', x: middle, y: 24 + LINE * (k + 1), 'text-anchor': 'middle' }, line));
+      });
+      back = svg('text', { class: 'back', x: middle, y: 24 + LINE * (fixed.length + 1), 'text-anchor': 'middle' });
+      g.append(back);
       this.toggles(g, item.group);
       g.setAttribute('tabindex', '0');
-      g.setAttribute('aria-label', `Group ${lines.title}, ${lines.name}, collapsed`);
     }
-    return { group: g, value, back };
+    return { outer, group: g, value, back };
   }
 
   /** The way into a loop, a branch or a call. */
@@ -225,9 +239,7 @@ export class Drawing {
     const { model } = this;
     group.classList.toggle('focus', focus !== null && this.shownAs.get(focus) === item.id);
     if (!item.node) {
-      const own = model.doc.graph.groups[item.group];
-      const done = step > own.last;
-      group.classList.toggle('done', done);
+      this.updateGroup(drawn, model.doc.graph.groups[item.group], mode, step);
       group.classList.toggle('marked', [...marked].some((id) => this.shownAs.get(id) === item.id));
       return;
     }
@@ -248,9 +260,23 @@ export class Drawing {
     backText!.textContent = back;
     group.classList.toggle('pushed', mode === 'forward');
     group.classList.toggle('marked', marked.has(node.id));
+    const derivative = back ? recordOf(mode === 'forward' ? 'tangent' : 'adjoint', value) : null;
+    group.classList.toggle('bad', (known && broken(recordOf('primal', value))) || broken(derivative));
     group.classList.toggle('plain', !badges);
     const spoken = `${node.equation >= 0 ? `${name} = ${model.doc.graph.equations[node.equation].text}` : `${node.role} ${node.title}`}, value ${known ? text : 'not yet known'}${back ? `, ${mode === 'forward' ? 'tangent' : 'adjoint'} ${back.slice(2)}` : ''}`;
     group.setAttribute('aria-label', spoken);
+  }
+
+  /** A collapsed group says what its largest gradient is as soon as all of them are there. */
+  private updateGroup({ parts }: DrawnNode, own: Group, mode: Mode, step: number): void {
+    const { model } = this;
+    const last = mode === 'reverse' ? 2 * model.equationNodes.length + 1 - own.first : own.last + 1;
+    const line = step >= last ? gradientLine(model, own, mode) : '';
+    parts!.back!.textContent = line;
+    parts!.group.classList.toggle('done', step > own.last);
+    parts!.group.classList.toggle('pushed', mode === 'forward');
+    const said = [...fixedLines(model, own), line].filter(Boolean).join(', ');
+    parts!.group.setAttribute('aria-label', `Group ${own.label}, ${said}, collapsed`);
   }
 
   private adjoint(value: number, shape: number[], step: number, output: boolean): string {
@@ -343,11 +369,11 @@ export class Drawing {
     if (drawn.shown === on) return;
     drawn.shown = on;
     if (!on) {
-      drawn.parts!.group.remove();
+      drawn.parts!.outer.remove();
       return;
     }
     drawn.parts ??= this.node(drawn.item, drawn.box);
-    this.nodeLayer.append(drawn.parts.group);
+    this.nodeLayer.append(drawn.parts.outer);
     if (this.moment) this.updateNode(drawn, this.moment);
   }
 }

@@ -1,7 +1,9 @@
 /** How large nodes and labels are, before anything is drawn. */
-import type { Model } from '../model';
+import type { Group } from '../document';
+import type { Model, Node } from '../model';
 import { brief, shapeText } from '../text/numbers';
 import { recordOf, sentRecord } from '../state';
+import { fixedLines, gradientLine } from './summary';
 import type { Item, Link } from './visible';
 
 export const FONT = { op: '600 17px', line: '13px', small: '12px' };
@@ -36,19 +38,12 @@ export interface Lines {
 }
 
 /** The texts that a node can show in the end. */
-export function finalLines(model: Model, item: Item): Lines {
-  const { graph } = model.doc;
-  if (!item.node) {
-    const group = graph.groups[item.group];
-    const count = group.last - group.first + 1;
-    return { title: group.label, name: `${count} equations`, value: '', back: '' };
-  }
-  const value = item.node.values[0];
-  const [name, shape] = graph.values[value];
-  const equation = item.node.equation >= 0;
+function finalLines(model: Model, node: Node): Lines {
+  const value = node.values[0];
+  const [name, shape] = model.doc.graph.values[value];
   return {
-    title: equation ? item.node.title : item.node.title,
-    name: equation ? name : '',
+    title: node.title,
+    name: node.equation >= 0 ? name : '',
     value: brief(recordOf('primal', value), shape),
     back: longest(brief(recordOf('adjoint', value), shape), brief(recordOf('tangent', value), shape)),
   };
@@ -61,16 +56,21 @@ function longest(a: string, b: string): string {
 export const LINE = 19;
 
 export function nodeSize(model: Model, item: Item): Size {
-  const lines = finalLines(model, item);
-  if (!item.node) {
-    const width = Math.max(textWidth(lines.title, FONT.op) + 30, textWidth(lines.name, FONT.line)) + 28;
-    return { width: Math.ceil(width), height: 54 };
-  }
+  if (!item.node) return groupSize(model, model.doc.graph.groups[item.group]);
+  const lines = finalLines(model, item.node);
   const title = textWidth(lines.title, FONT.op);
   const value = textWidth(`${lines.name ? `${lines.name} = ` : ''}${lines.value}`, FONT.line);
   const back = textWidth(`∂ ${lines.back}`, FONT.line);
   const width = Math.max(64, title, value, back) + 26;
   return { width: Math.min(300, Math.ceil(width)), height: 30 + 2 * LINE + 6 };
+}
+
+function groupSize(model: Model, group: Group): Size {
+  const gradients = (['reverse', 'forward'] as const).map((mode) => gradientLine(model, group, mode)).filter(Boolean);
+  const fixed = fixedLines(model, group);
+  const widths = [...fixed, ...gradients].map((line) => textWidth(line, FONT.line));
+  const width = Math.max(textWidth(group.label, FONT.op) + 30, ...widths) + 28;
+  return { width: Math.ceil(width), height: 35 + LINE * (fixed.length + (gradients.length ? 1 : 0)) };
 }
 
 /** The label of an edge: the shape of what flows along it, and room for what flows back. */

@@ -5,11 +5,12 @@ import type { Model } from '../model';
 import {
   badges, direction, doc, expanded, focus, go, hovered, hulls, live, marked, mode, model, picked, step,
 } from '../state';
-import { brief, shapeText } from '../text/numbers';
+import { brief, seconds, shapeText, short } from '../text/numbers';
 import { recordOf } from '../state';
 import { Drawing, svg } from './draw';
 import { layout, type Layout } from './layout';
 import { quick } from './quick';
+import { kernelOf, largest, parametersOf, secondsOf } from './summary';
 import { visible } from './visible';
 import { Viewport } from './viewport';
 
@@ -19,16 +20,30 @@ export const busy = signal(false);
 
 const PATIENCE = 350;
 const MANY = 1000;
+const MOST_IN_TIP = 4;
 
 export function toggle(group: number): void {
   const next = new Set(expanded.value);
   if (!next.delete(group)) next.add(group);
   if (document.activeElement?.closest('.graph')) refocus = group;
+  const box = drawing.peek()?.boxOfGroup(group);
+  const view = viewport.peek();
+  held = box && view ? { group, place: view.placeOf(box) } : null;
   expanded.value = next;
 }
 
 /** The group that was folded or unfolded from the keyboard: the focus stays with it in the new drawing. */
 let refocus = -1;
+
+/** The group that was folded or unfolded, and where it was: it stays there in the new drawing. */
+let held: { group: number; place: [number, number] } | null = null;
+
+function holdGroup(drawn: Drawing, view: Viewport): boolean {
+  const box = held && drawn.boxOfGroup(held.group);
+  if (held && box) view.hold(box, held.place);
+  held = null;
+  return Boolean(box);
+}
 
 function restoreFocus(): void {
   if (refocus < 0) return;
@@ -61,6 +76,7 @@ export function Graph() {
     showFocused(canvas, view);
     let generation = 0;
     let last: unknown = null;
+    let still = false;
     const stopLayout = effect(() => {
       const m = model.value;
       const open = expanded.value;
@@ -72,29 +88,35 @@ export function Graph() {
       const show = (made: Layout, final: boolean): void => {
         if (mine !== generation) return;
         const fresh = new Drawing(m, made, seen.shownAs, toggle);
-        const fit = last !== m;
-        if (final) last = m;
+        const fit = last !== m.doc.graph; // another run of the same body stays where it is
+        if (final) last = m.doc.graph;
         view.show(fresh.root, made, fit);
+        still = holdGroup(fresh, view);
         drawing.value = fresh;
         restoreFocus();
         busy.value = !final;
         performance.mark(final ? 'drawn' : 'shown');
       };
       // A page that has nothing to show yet shows the plain layout until the good one is there.
-      const early = last === m ? undefined : setTimeout(() => show(quick(m, seen, way), false), m.nodes.length > MANY ? 0 : PATIENCE);
+      const early = last === m.doc.graph ? undefined : setTimeout(() => show(quick(m, seen, way), false), m.nodes.length > MANY ? 0 : PATIENCE);
       void layout(m, seen, way).then((made) => {
         clearTimeout(early);
         show(made, true);
       });
     });
+    let followed: { id: string | null; step: number; drawn: Drawing | null } = { id: null, step: -1, drawn: null };
     const stopDrawing = effect(() => {
       const drawn = drawing.value;
       live.value;
       if (!drawn) return;
+      const now = { id: focus.value?.id ?? null, step: step.value, drawn };
       drawn.update({
         mode: mode.value, step: step.value, focus: focus.value?.id ?? null, badges: badges.value, marked: marked.value,
       });
-      follow(drawn, view);
+      const moved = now.id !== followed.id || now.step !== followed.step;
+      // Somebody who folds a group looks at that group, wherever the current step is.
+      if (moved || (now.drawn !== followed.drawn && !still)) follow(drawn, view);
+      followed = now;
     });
     const stopHulls = effect(() => {
       const compiled = doc.value?.compiled;
@@ -167,8 +189,9 @@ function listen(canvas: SVGSVGElement, tip: HTMLDivElement): void {
       const left = Math.min(box.left - area.left, area.width - 330);
       tip.style.left = `${Math.max(4, left)}px`;
       const below = box.bottom - area.top + 10;
-      tip.style.top = below + 110 > area.height ? '' : `${below}px`;
-      tip.style.bottom = below + 110 > area.height ? `${area.bottom - box.top + 10}px` : '';
+      const above = below + tip.offsetHeight > area.height && box.top - area.top > area.height / 2;
+      tip.style.top = above ? '' : `${below}px`;
+      tip.style.bottom = above ? `${area.bottom - box.top + 10}px` : '';
     }
   });
   canvas.addEventListener('pointerleave', () => {
@@ -209,6 +232,16 @@ function describe(m: Model, id: string): Node[] {
     const group = graph.groups[Number(id.slice(1))];
     const first = graph.equations[group.first].at;
     const lines = [line(`${group.kind}: ${group.label}`, 'strong'), line(`equations ${group.first + 1} to ${group.last + 1}; click to open`)];
+    const parameters = parametersOf(m, group);
+    for (const { value, name, shape } of parameters.slice(0, MOST_IN_TIP)) {
+      const adjoint = recordOf('adjoint', value);
+      lines.push(line(`${name}: ${shapeText(shape)}${adjoint ? `, gradient ${brief(adjoint, shape)}` : ''}`));
+    }
+    if (parameters.length > MOST_IN_TIP) lines.push(line(`and ${parameters.length - MOST_IN_TIP} more parameters`));
+    const took = secondsOf(m.doc, group);
+    if (took !== null) lines.push(line(`${seconds(took)} of a call when compiled`));
+    const top = largest(m, group, 'reverse');
+    if (top) lines.push(line(`the largest gradient: ${short(top.size)}, of ${graph.values[top.value][0]}`));
     if (first) lines.push(line(`${sources[first[0]].file}:${first[1]}`, 'mono'));
     return lines;
   }
@@ -221,6 +254,8 @@ function describe(m: Model, id: string): Node[] {
     line(`${name} = ${equation.text}`, 'strong mono'),
     line(`${m.doc.primitives[equation.primitive].doc}; ${shapeText(shape)}, ${dtype}`),
   ];
+  const kernel = kernelOf(m.doc, node.equation);
+  if (kernel) made.push(line(kernel.text));
   if (equation.at) {
     const source = sources[equation.at[0]];
     made.push(line(`${source.file}:${equation.at[1]}  ${source.lines[equation.at[1] - source.first]?.trim() ?? ''}`, 'mono'));

@@ -2,9 +2,11 @@
 import type { Box, Layout } from './layout';
 
 const MARGIN = 36;
+/** What stays free at the edge of the window at least. */
+const EDGE = 12;
 const CLOSEST = 3;
 const LARGEST_AT_FIRST = 1.5;
-const SMALLEST_READABLE = 0.85;
+const SMALLEST_READABLE = 0.75;
 
 export class Viewport {
   private x = 0;
@@ -51,20 +53,24 @@ export class Viewport {
     this.scene = scene;
     this.content = { width: layout.width, height: layout.height };
     this.canvas.append(scene);
-    if (fit) this.begin();
+    if (fit) this.begin(layout);
     else this.apply();
+    this.place(); // at once: whoever asks where something is in the window shall get the right answer
   }
 
-  /** Show all of it, if that can be read; else its beginning. */
-  private begin(): void {
+  /** Show all of it, if that can be read; else its beginning: what stands first in the direction of the edges. */
+  private begin({ items }: Layout): void {
     this.fit();
-    if (this.scale >= SMALLEST_READABLE) return;
+    if (this.scale >= SMALLEST_READABLE || !items.length) return;
     const { width, height } = this.size;
     this.scale = SMALLEST_READABLE;
-    const across = this.content.width * this.scale;
-    const down = this.content.height * this.scale;
-    this.x = across + 2 * MARGIN <= width || down > across ? (width - across) / 2 : MARGIN;
-    this.y = down + 2 * MARGIN <= height || across >= down ? (height - down) / 2 : MARGIN;
+    const down = this.content.height > this.content.width;
+    const first = items.map(({ box }) => box).sort((a, b) => (down ? a.y - b.y : a.x - b.x));
+    const row = first.filter((box) => (down ? box.y < first[0].y + first[0].height : box.x < first[0].x + first[0].width));
+    const middle = row.reduce((sum, box) => sum + (down ? box.x + box.width / 2 : box.y + box.height / 2), 0) / row.length;
+    const [w, h] = [this.content.width * this.scale, this.content.height * this.scale];
+    this.x = kept(down ? width / 2 - middle * this.scale : MARGIN, w, width);
+    this.y = kept(down ? MARGIN : height / 2 - middle * this.scale, h, height);
     this.apply();
   }
 
@@ -106,9 +112,22 @@ export class Viewport {
   /** The same for a box in the window's coordinates. */
   bringInWindow(box: Box): void {
     const { width, height } = this.size;
-    const { x: left, y: top, width: w, height: h } = box;
-    if (left < MARGIN || left + w > width - MARGIN) this.x += width / 2 - (left + w / 2);
-    if (top < MARGIN || top + h > height - MARGIN) this.y += height / 2 - (top + h / 2);
+    this.x = kept(this.x + shift(box.x, box.width, width), this.content.width * this.scale, width);
+    this.y = kept(this.y + shift(box.y, box.height, height), this.content.height * this.scale, height);
+    this.apply();
+  }
+
+  /** Where a box of the drawing is in the window. */
+  placeOf(box: Box): [number, number] {
+    return [box.x * this.scale + this.x, box.y * this.scale + this.y];
+  }
+
+  /** Move so that a box is at a place in the window. */
+  hold(box: Box, [left, top]: [number, number]): void {
+    const { width, height } = this.size;
+    this.x = kept(left - box.x * this.scale, this.content.width * this.scale, width);
+    this.y = kept(top - box.y * this.scale, this.content.height * this.scale, height);
+    this.place();
     this.apply();
   }
 
@@ -120,9 +139,13 @@ export class Viewport {
     if (!this.frame) this.frame = requestAnimationFrame(this.draw);
   }
 
+  private place(): void {
+    this.scene?.setAttribute('transform', `translate(${this.x} ${this.y}) scale(${this.scale})`);
+  }
+
   private draw = (): void => {
     this.frame = 0;
-    this.scene?.setAttribute('transform', `translate(${this.x} ${this.y}) scale(${this.scale})`);
+    this.place();
     if (!this.culling) this.culling = requestAnimationFrame(this.cull);
   };
 
@@ -192,4 +215,16 @@ export class Viewport {
     else return;
     event.preventDefault();
   };
+}
+
+/** How far to move for a stretch to be seen, with something of what is around it. */
+function shift(start: number, length: number, size: number): number {
+  if (start >= MARGIN && start + length <= size - MARGIN) return 0;
+  const around = Math.max(MARGIN, Math.min(size / 4, (size - length) / 2));
+  return start < MARGIN ? around - start : size - around - (start + length);
+}
+
+/** Where to put the drawing: nothing of one that fits into the window is left outside. */
+function kept(at: number, content: number, size: number): number {
+  return content <= size - 2 * EDGE ? Math.max(EDGE, Math.min(size - EDGE - content, at)) : at;
 }

@@ -36,7 +36,7 @@ export function CompiledPanel() {
             {s.equations.length > 0 && <button type="button" class="plain" onClick={() => { s.equations.forEach((e) => reveal(`e${e}`)); marked.value = new Set(s.equations.map((e) => `e${e}`)); }}>{s.equations.length} equation{s.equations.length === 1 ? '' : 's'}</button>}
             {s.llvm && <button type="button" class="plain" aria-expanded={open === k} onClick={() => setOpen(open === k ? null : k)}>LLVM IR</button>}
           </p>
-          {open === k && <pre class="code">{s.llvm}</pre>}
+          {open === k && <pre class="code" tabIndex={0} role="region" aria-label={`LLVM IR of step ${k + 1}`}>{s.llvm}</pre>}
         </section>
       ))}
     </div>

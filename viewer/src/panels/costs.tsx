@@ -1,4 +1,5 @@
 /** Forward or reverse: operations, time, and the memory of each sweep over its course. */
+import { Scroll } from '../text/Scroll';
 import { doc } from '../state';
 import { Omitted } from './omitted';
 import { Chart } from '../text/Chart';
@@ -28,7 +29,7 @@ export function CostsPanel() {
       {bar(j.reverse_operations, 'reverse', 'reverse mode', j.rows)}
       <p class="quiet">{costs.reason}</p>
       <h3>One sweep</h3>
-      <div class="scroll">
+      <Scroll name="costs">
         <table>
           <thead><tr><th>what</th><th class="num">operations</th><th class="num">of the function</th><th class="num">time</th><th class="num">peak memory</th></tr></thead>
           <tbody>
@@ -38,7 +39,7 @@ export function CostsPanel() {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       {series.length > 0 && (
         <>
           <h3>Memory over the course of a sweep</h3>

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { doc } from '../state';
 import { DualGraphs } from './dualgraph';
+import { Scroll } from '../text/Scroll';
 import { Tex } from '../text/Tex';
 import { formulaTex } from '../text/tex';
 import { Omitted } from './omitted';
@@ -42,7 +43,7 @@ export function DualityPanel() {
         </button>
       </p>
       <DualGraphs pairs={pairs} at={here2} back={back} onPick={setAt} />
-      <div class="scroll">
+      <Scroll name="pairs of equations">
         <table class="pairs">
           <thead><tr><th>↓ forward</th><th>dual</th><th>backward ↑</th></tr></thead>
           <tbody>
@@ -58,7 +59,7 @@ export function DualityPanel() {
             })}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       <h3>Dual pairs</h3>
       <table>
         <thead><tr><th>forward</th><th>backward</th><th class="num">times</th></tr></thead>

@@ -1,41 +1,25 @@
 /** Finding equations: by name, by what is wrong with their values, by the size of their gradients. */
 import { useMemo, useState } from 'preact/hooks';
 import type { DataRecord } from '../document';
+import { broken, firstBad } from '../bad';
 import type { Model } from '../model';
 import { doc, live, marked, model, picked, recordOf } from '../state';
-import { brief, num, short, statsOf } from '../text/numbers';
+import { brief, bytes, num, seconds, short, statsOf } from '../text/numbers';
+import { kernelOf } from '../graph/summary';
 import { reveal } from '../graph/view';
 
 const MOST = 80;
 
-type Filter = 'all' | 'broken' | 'brokenback' | 'largest' | 'zero';
+type Filter = 'all' | 'broken' | 'brokenback' | 'largest' | 'zero' | 'slowest';
 
 const FILTERS: [Filter, string][] = [
   ['all', 'all'], ['broken', 'NaN or ∞ in values'], ['brokenback', 'NaN or ∞ in gradients'], ['largest', 'largest gradients'],
   ['zero', 'gradients that are all 0'],
 ];
-
-export function broken(record: DataRecord | null): boolean {
-  if (!record) return false;
-  const stats = statsOf(record);
-  return stats.nan + stats.inf > 0;
-}
+const COMPILED: [Filter, string] = ['slowest', 'slowest when compiled'];
 
 function norm(record: DataRecord | null): number {
   return record ? num(statsOf(record).norm) : NaN;
-}
-
-/** The first equation of a pass whose result is not finite although all that it reads is. */
-export function firstBad(m: Model): { forward: number | null; backward: number | null } {
-  const { equations } = m.doc.graph;
-  const bad = (kind: 'primal' | 'adjoint', i: number): boolean => broken(recordOf(kind, i));
-  const forward = equations.findIndex((e) => e.outputs.some((i) => bad('primal', i)));
-  let backward = -1;
-  for (let k = equations.length - 1; k >= 0 && backward < 0; k--) {
-    const clean = equations[k].outputs.every((i) => !bad('adjoint', i));
-    if (clean && m.doc.sweeps.sends[k].some(([, operand]) => bad('adjoint', operand))) backward = k;
-  }
-  return { forward: forward < 0 ? null : forward, backward: backward < 0 ? null : backward };
 }
 
 export function FindPanel() {
@@ -43,8 +27,8 @@ export function FindPanel() {
   const [text, setText] = useState('');
   const [filter, setFilter] = useState<Filter>('all');
   const changed = live.value;
-  const bad = useMemo(() => (m ? firstBad(m) : null), [m, changed]);
   const found = useMemo(() => (m ? search(m, text, filter) : []), [m, text, filter, changed]);
+  const bad = firstBad.value;
   if (!m || !bad) return null;
   const show = (k: number): void => {
     reveal(`e${k}`);
@@ -57,7 +41,7 @@ export function FindPanel() {
         <input type="search" id="search" value={text} onInput={(e) => setText(e.currentTarget.value)} />
       </label>
       <p class="row" role="group" aria-label="Filter">
-        {FILTERS.map(([id, label]) => <button key={id} type="button" class="plain" aria-pressed={filter === id} onClick={() => setFilter(id)}>{label}</button>)}
+        {[...FILTERS, ...(m.doc.compiled ? [COMPILED] : [])].map(([id, label]) => <button key={id} type="button" class="plain" aria-pressed={filter === id} onClick={() => setFilter(id)}>{label}</button>)}
       </p>
       {(bad.forward !== null || bad.backward !== null) && (
         <section class="card alarm">
@@ -72,7 +56,7 @@ export function FindPanel() {
         {marked.value.size > 0 && <button type="button" class="plain" onClick={() => (marked.value = new Set())}>Clear marks</button>}
       </p>
       <table class="results">
-        <thead><tr><th>equation</th><th class="num">value</th><th class="num">‖adjoint‖</th></tr></thead>
+        <thead><tr><th>equation</th><th class="num">value</th><th class="num">‖adjoint‖</th>{m.doc.compiled && <th class="num">kernel</th>}</tr></thead>
         <tbody>
           {found.slice(0, MOST).map((k) => {
             const e = m.doc.graph.equations[k];
@@ -82,6 +66,7 @@ export function FindPanel() {
             return (
               <tr key={k} onClick={() => show(k)} tabIndex={0} onKeyDown={(event) => event.key === 'Enter' && show(k)} class={broken(value) || broken(adjoint) ? 'bad' : ''}>
                 <td class="mono">{name} = {e.text}</td><td class="num v">{brief(value, shape, 3)}</td><td class="num a">{adjoint ? short(norm(adjoint), 3) : '–'}</td>
+                {m.doc.compiled && <td class="num">{kernelCell(m, k)}</td>}
               </tr>
             );
           })}
@@ -91,6 +76,14 @@ export function FindPanel() {
       <Layers m={m} />
     </div>
   );
+}
+
+/** Time and traffic of the kernel that computes an equation; several equations share one. */
+function kernelCell(m: Model, k: number): string {
+  const kernel = kernelOf(m.doc, k);
+  if (!kernel) return '–';
+  const made = m.doc.compiled!.steps[kernel.number];
+  return `${kernel.number + 1}: ${seconds(made.seconds)}, ${bytes(made.bytes)}`;
 }
 
 function Bad({ m, k, onShow, children }: { m: Model; k: number; onShow: (k: number) => void; children: string }) {
@@ -118,6 +111,11 @@ function search(m: Model, text: string, filter: Filter): number[] {
   if (filter === 'broken') return found.filter((k) => outs(k).some((i) => broken(recordOf('primal', i))));
   if (filter === 'brokenback') return found.filter((k) => outs(k).some((i) => broken(recordOf('adjoint', i))));
   if (filter === 'zero') return found.filter((k) => m.doc.sweeps.sends[k].length > 0 && outs(k).every((i) => norm(recordOf('adjoint', i)) === 0));
+  if (filter === 'slowest') {
+    const took = new Map<number, number>();
+    for (const made of m.doc.compiled?.steps ?? []) for (const k of made.equations) took.set(k, made.seconds ?? 0);
+    return found.filter((k) => took.has(k)).sort((a, b) => took.get(b)! - took.get(a)! || a - b);
+  }
   if (filter === 'largest') {
     const size = new Map(found.map((k) => [k, norm(recordOf('adjoint', outs(k)[0]))]));
     return found.filter((k) => !Number.isNaN(size.get(k)!)).sort((a, b) => size.get(b)! - size.get(a)!);

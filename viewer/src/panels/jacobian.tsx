@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Jacobian, ShapeEntry } from '../document';
 import { doc } from '../state';
+import { Scroll } from '../text/Scroll';
 import { Tex } from '../text/Tex';
 import { isDark, tint } from '../text/arrays';
 import { num, short } from '../text/numbers';
@@ -29,7 +30,7 @@ function Shapes({ entries }: { entries: ShapeEntry[] }) {
         input come first; a gradient then has the shape of its input, as <code>wg.grad</code> gives it. A tensor is no special case:
         flatten, differentiate, put the axes back.
       </p>
-      <div class="scroll">
+      <Scroll name="shapes of derivatives">
         <table>
           <thead><tr><th>result</th><th>by</th><th>is a</th><th>numerator</th><th>denominator</th><th>flattened</th></tr></thead>
           <tbody>
@@ -41,7 +42,7 @@ function Shapes({ entries }: { entries: ShapeEntry[] }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </>
   );
 }
@@ -91,7 +92,7 @@ function Picture({ j, chosen }: { j: Jacobian; chosen: string }) {
         <button type="button" class="plain" onClick={() => { setRunning(false); setDone(done >= total ? 1 : done + 1); }}>One sweep</button>
       </p>
       <p>{heading}: {done} of {total} done.</p>
-      <div class="scroll">
+      <Scroll name="the Jacobian">
         <svg class="matrix" width={left + cell * columns.length + 8} height={above + cell * rows.length + 8} role="img"
           aria-label={`Jacobian, ${rows.length} rows by ${columns.length} columns`}>
           {cell >= 20 && columns.map((name, c) => <text key={`c${c}`} class="head" x={left + (c + 0.5) * cell} y={above - 8} text-anchor="middle">{clip(name, cell)}</text>)}
@@ -110,7 +111,7 @@ function Picture({ j, chosen }: { j: Jacobian; chosen: string }) {
             ? <rect class="sweep" x={left + (done - 1) * cell} y={above} width={cell} height={cell * rows.length} />
             : <rect class="sweep" x={left} y={above + (done - 1) * cell} width={cell * columns.length} height={cell} />)}
         </svg>
-      </div>
+      </Scroll>
       <Tex block text={way === 'forward' ? 'J\\,e_k = \\text{column } k' : 'e_k^{\\top} J = \\text{row } k'} />
     </section>
   );

@@ -1,6 +1,7 @@
 /** Four roads to a derivative, side by side, and the error of differences over the step size. */
 import { doc } from '../state';
 import { Chart } from '../text/Chart';
+import { Scroll } from '../text/Scroll';
 import { Tex } from '../text/Tex';
 import { grouped, num, seconds, short } from '../text/numbers';
 import { formulaTex } from '../text/tex';
@@ -18,7 +19,7 @@ export function RoadsPanel() {
         By {roads.entries.slice(0, 4).join(', ')}{roads.entries.length > 4 ? ', …' : ''}. Errors are relative to the largest
         entry, against {roads.reference}.
       </p>
-      <div class="scroll">
+      <Scroll name="four roads">
         <table class="roads">
           <thead><tr><th>road</th><th>value</th><th class="num">error</th><th class="num">time</th><th class="num">operations</th></tr></thead>
           <tbody>
@@ -36,7 +37,7 @@ export function RoadsPanel() {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       <h3>The error of differences over the step size</h3>
       <Chart logX logY xLabel="step size h" yLabel="relative error"
         series={[
@@ -57,9 +58,9 @@ export function RoadsPanel() {
       </p>
       {swell.formula && swell.formula.length < 200 && (
         <div class="formulas">
-          <div class="scroll"><Tex block text={`f = ${formulaTex(swell.formula)}`} /></div>
+          <Scroll name="the formula"><Tex block text={`f = ${formulaTex(swell.formula)}`} /></Scroll>
           {swell.gradient_formulas?.slice(0, 4).map((g, k) => (
-            <div class="scroll" key={k}>{g.length < 300 ? <Tex block text={`\\frac{\\partial f}{\\partial ${formulaTex(roads.entries[k])}} = ${formulaTex(g)}`} /> : <code>{g.slice(0, 400)}…</code>}</div>
+            <Scroll name="a derivative of the formula" key={k}>{g.length < 300 ? <Tex block text={`\\frac{\\partial f}{\\partial ${formulaTex(roads.entries[k])}} = ${formulaTex(g)}`} /> : <code>{g.slice(0, 400)}…</code>}</Scroll>
           ))}
         </div>
       )}

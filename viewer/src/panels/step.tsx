@@ -1,7 +1,7 @@
 /** The current step: its rule as a formula, with the numbers in it, and the arrays that take part. */
 import type { Sent } from '../document';
 import type { Arrival, Model, Node } from '../model';
-import { current, enter, focus, go, insideOf, mode, model, picked, recordOf, sentRecord, step, steps } from '../state';
+import { closed, current, enter, focus, go, insideOf, mode, model, picked, recordOf, sentRecord, step, steps } from '../state';
 import { Tex } from '../text/Tex';
 import { ValueView } from '../text/arrays';
 import { substitution, valueTex } from '../text/names';
@@ -9,6 +9,7 @@ import { brief, entries, shapeText } from '../text/numbers';
 import { formulaTex, nameTex } from '../text/tex';
 import { Direction, Inputs } from './inputs';
 import { PatternBadge } from './patterns';
+import { kernelOf } from '../graph/summary';
 
 export function StepPanel() {
   const m = model.value;
@@ -273,6 +274,8 @@ function tail(value: string | null): string {
 /** The way into a loop, a branch or a call. */
 function Enter({ equation }: { equation: number }) {
   const inner = insideOf(equation);
+  const why = closed(equation);
+  if (why) return <p class="quiet">Its inside is not shown: {why}.</p>;
   if (!inner) return null;
   return (
     <p class="row">
@@ -286,11 +289,13 @@ function Enter({ equation }: { equation: number }) {
 function Doc({ m, node }: { m: Model; node: Node }) {
   const equation = m.doc.graph.equations[node.equation];
   const { shape, dtype } = names(m, node.values[0]);
+  const kernel = kernelOf(m.doc, node.equation);
   return (
     <>
       <Enter equation={node.equation} />
       <p class="doc">
         <code>{equation.primitive}</code>: {m.doc.primitives[equation.primitive].doc}. Result: {shapeText(shape)}, {dtype}.
+        {kernel && <> Compiled in {kernel.text}.</>}
       </p>
     </>
   );

@@ -20,6 +20,7 @@ export function ToursPanel() {
         <div><dt><kbd>Shift</kbd> with them</dt><dd>to the end or the beginning of a pass</dd></div>
         <div><dt><kbd>Space</kbd></dt><dd>play, pause</dd></div>
         <div><dt><kbd>r</kbd> <kbd>f</kbd></dt><dd>reverse mode, forward mode</dd></div>
+        <div><dt><kbd>[</kbd> <kbd>]</kbd></dt><dd>inside of a loop: the iteration before, the next one</dd></div>
         <div><dt><kbd>/</kbd></dt><dd>find</dd></div>
         <div><dt><kbd>+</kbd> <kbd>−</kbd> <kbd>0</kbd></dt><dd>in the graph: zoom, show all</dd></div>
         <div><dt><kbd>↑</kbd> <kbd>↓</kbd></dt><dd>in the graph: from node to node</dd></div>

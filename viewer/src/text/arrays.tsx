@@ -62,7 +62,7 @@ function NumberGrid({ rows, columns, v }: Matrix) {
   // A long column is written as a row; its shape says what it is.
   const across = columns === 1 ? Math.min(rows, 6) : columns;
   return (
-    <div class="grid" style={{ gridTemplateColumns: `repeat(${across}, auto)` }} role="img"
+    <div class="grid" style={{ gridTemplateColumns: `repeat(${across}, minmax(0, auto))` }} role="img"
       aria-label={`${rows} by ${columns}: ${v.map((x) => short(x, 3)).join(', ')}`}>
       {v.map((x, k) => {
         const colour = tint(num(x), top, isDark());

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -238,7 +239,7 @@ def title(subject: Subject) -> str:
 
 
 def described_function(subject: Subject) -> dict[str, Any]:
-    code = getattr(subject.function, "__code__", None)
+    code = getattr(inspect.unwrap(subject.function), "__code__", None)
     place = source_dict(Source(code, -2)) if code is not None else None
     return {
         "name": subject.title,

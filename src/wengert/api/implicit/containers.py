@@ -15,7 +15,7 @@ import numpy as np
 
 from ...core.aval import Aval, aval
 from ...core.primitive import Primitive
-from ...core.source import user_line, user_source
+from ...core.source import user_line
 from ...core.symbol import Sym
 from ...core.tree import Tree, flatten, shown, unflatten
 from ...errors import ArgumentError, ShapeError, UntraceableError, WengertError, explain
@@ -228,10 +228,7 @@ def apply(record: Primitive, operands: Sequence[Any], **params: Any) -> Any:
     if not traced:
         out = record.evaluate(*[_concrete(x) for x in operands], **params)
         return out if current() is None else wrap_result(out)
-    builder = max(traced, key=lambda b: b.level)
-    source = user_source()
-    if source is not None:
-        builder.place, builder.lasti = source.code, source.lasti
+    max(traced, key=lambda b: b.level).at_user_line()
     return record(*operands, **params)
 
 

@@ -81,6 +81,7 @@ def apply(name: str, operands: Sequence[Any], params: tuple[tuple[str, Any], ...
     """Record an equation in the innermost trace."""
     builder = current()
     assert builder is not None
+    builder.at_user_line()
     made: tuple[Any, ...] = builder.apply(lookup(name), operands, params)
     return made
 

@@ -275,8 +275,13 @@ class Rewriter:
 
 
 def located(new: Any, like: ast.AST) -> Any:
-    """Give a new statement the place of an old one."""
-    return ast.fix_missing_locations(ast.copy_location(new, like))
+    """Give a new statement the place where an old one begins.
+
+    Not the place where it ends as well: of a call over several lines Python may report the last one.
+    """
+    ast.copy_location(new, like)
+    new.end_lineno, new.end_col_offset = new.lineno, new.col_offset
+    return ast.fix_missing_locations(new)
 
 
 def signal(kind: int, like: ast.stmt) -> ast.stmt:

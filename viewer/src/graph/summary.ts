@@ -1,0 +1,102 @@
+/** What a collapsed group says of what is in it: equations, parameters, time, the largest gradient. */
+import type { Doc, Group } from '../document';
+import type { Model, Mode } from '../model';
+import { live, recordOf } from '../state';
+import { bytes, entries, grouped, num, seconds, shapeText, short, statsOf } from '../text/numbers';
+
+export interface Parameter {
+  value: number;
+  name: string;
+  shape: number[];
+}
+
+const MOST_NAMED = 2;
+const LONGEST = 30;
+
+/** Parameters that the equations of a group read, in the order of reading. */
+export function parametersOf(model: Model, group: Group): Parameter[] {
+  const { graph } = model.doc;
+  const learnt = new Set(graph.inputs.filter((i) => i.role === 'parameter').map((i) => i.value));
+  const found = new Set<number>();
+  for (let k = group.first; learnt.size > found.size && k <= group.last; k++)
+    for (const i of graph.equations[k].inputs) if (learnt.has(i)) found.add(i);
+  return [...found].map((value) => ({ value, name: graph.values[value][0], shape: graph.values[value][1] }));
+}
+
+/** The kernel that an equation belongs to, with its number; undefined where nothing is compiled. */
+export function kernelOf(doc: Doc, equation: number): { number: number; text: string } | undefined {
+  const steps = doc.compiled?.steps ?? [];
+  const number = steps.findIndex((s) => s.equations.includes(equation));
+  if (number < 0) return undefined;
+  const step = steps[number];
+  const others = step.equations.length - 1;
+  const shared = others ? `, with ${others} other equation${others === 1 ? '' : 's'}` : '';
+  const name = step.kind === 'python' ? 'interpreted' : `kernel ${number + 1}`;
+  return { number, text: `${name}: ${seconds(step.seconds)}, ${bytes(step.bytes)}${shared}` };
+}
+
+/** Seconds of a call that go to a group; a kernel that also computes other equations counts in part. */
+export function secondsOf(doc: Doc, group: Group): number | null {
+  if (!doc.compiled) return null;
+  let sum = 0;
+  for (const step of doc.compiled.steps) {
+    const own = step.equations.filter((k) => k >= group.first && k <= group.last).length;
+    if (own) sum += ((step.seconds ?? 0) * own) / step.equations.length;
+  }
+  return sum;
+}
+
+type Largest = { size: number; value: number } | null;
+
+/** What has been found for the values of the moment; a step asks again and again. */
+let memo: { model: Model; live: unknown; known: Map<string, Largest> } | null = null;
+
+/** The largest magnitude of the adjoints, or tangents, of what a group's equations make, and where it is. */
+export function largest(model: Model, group: Group, mode: Mode): Largest {
+  if (memo?.model !== model || memo.live !== live.value) memo = { model, live: live.value, known: new Map() };
+  const key = `${mode} ${group.first} ${group.last}`;
+  let found = memo.known.get(key);
+  if (found === undefined) {
+    found = search(model, group, mode);
+    memo.known.set(key, found);
+  }
+  return found;
+}
+
+function search(model: Model, group: Group, mode: Mode): Largest {
+  const kind = mode === 'reverse' ? 'adjoint' : 'tangent';
+  let found: Largest = null;
+  for (let k = group.first; k <= group.last; k++)
+    for (const value of model.doc.graph.equations[k].outputs) {
+      const record = recordOf(kind, value);
+      if (!record) continue;
+      const stats = statsOf(record);
+      if (!stats.nan && !stats.inf && stats.min === undefined) continue; // an empty array
+      // Nothing is larger than what is no finite number.
+      const size = stats.nan ? NaN : stats.inf ? Infinity : Math.max(Math.abs(num(stats.min)), Math.abs(num(stats.max)));
+      if (Number.isNaN(size)) return { size, value };
+      if (!found || size > found.size) found = { size, value };
+    }
+  return found;
+}
+
+/** The lines of a collapsed group that do not change with the step. */
+export function fixedLines(model: Model, group: Group): string[] {
+  const count = group.last - group.first + 1;
+  const took = secondsOf(model.doc, group);
+  const lines = [`${grouped(count)} equation${count === 1 ? '' : 's'}${took === null ? '' : ` · ${seconds(took)}`}`];
+  const parameters = parametersOf(model, group);
+  if (parameters.length) {
+    const named = parameters.map(({ name, shape }) => `${name} ${shapeText(shape)}`).join(' · ');
+    const total = parameters.reduce((sum, { shape }) => sum + entries(shape), 0);
+    const few = parameters.length <= MOST_NAMED && named.length <= LONGEST;
+    lines.push(few ? named : `${parameters.length} parameters, ${grouped(total)} numbers`);
+  }
+  return lines;
+}
+
+/** What is known of a group's gradients when all of them have arrived. */
+export function gradientLine(model: Model, group: Group, mode: Mode): string {
+  const found = largest(model, group, mode);
+  return found ? `max |${mode === 'reverse' ? '∂' : '·'}| ${short(found.size, 3)}` : '';
+}
