@@ -246,3 +246,21 @@ def test_traced_trip_count():
     assert [float(f(1.5, n)) for n in (0, 1, 4)] == [1.0, 1.5, 1.5**4]
     assert len(f._cache) == 1
     assert float(wg.jit(wg.grad(power))(1.5, 4)) == pytest.approx(4 * 1.5**3)
+
+
+def halve_into(a, k, x):
+    a[k] = a[k] * 0.5 + x
+    return a[k] * 2.0
+
+
+def written_by_a_helper_and_assigned(u, s):
+    count = 0
+    while count < 6 and s < 5.0:
+        count += 1
+        s = s + halve_into(u, 0, u[1])
+        u, u = u, u
+    return s + np.sum(u)
+
+
+def test_a_name_given_to_its_own_array_stays_its_name():
+    check(written_by_a_helper_and_assigned, X, 0.6, grad=(0, 1), captured=1)

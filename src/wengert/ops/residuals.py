@@ -23,6 +23,7 @@ CHEAP: Final = MOVEMENT | {
     *("min", "select", "eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "isfinite", "signbit", "copysign"),
     *("logical_and", "logical_or", "logical_xor", "logical_not", "bitwise_and", "bitwise_or", "bitwise_xor"),
     *("bitwise_not", "real", "imag", "complex", "conj"),
+    *("concatenate", "pad", "slice_set", "slice_add"),
 }
 """Operations that take no longer than writing their result to memory and reading it again."""
 

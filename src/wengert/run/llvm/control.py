@@ -15,7 +15,7 @@ import numpy as np
 
 from ...core.bounds import Affine, counter_of
 from ...core.graph import Equation, Graph
-from .destinations import put_in_place
+from .destinations import put_in_place, reuse
 from .fission import parted
 from .loops import Buffer, Choice, Fill, Repeat, View, whole
 from .plan import place, touched, with_fills
@@ -62,6 +62,7 @@ def add_loop(
     inner = type(fused)(body, scope)
     outer = protected | _buffers(states) | {counter}
     steps = put_in_place(with_fills(parted(inner.steps), inner.fills), inner.outputs, states, outer)
+    reuse(steps, outer, [view.buffer for view in states])
     checks: list[Any] = []
     going = None
     if test is not None:

@@ -8,6 +8,7 @@ read it at the very entry that it writes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
@@ -69,6 +70,66 @@ def put_in_place(
             view = still
         moving.append(_copying(view, target))
     return [*steps, *saving, *moving]
+
+
+def reuse(steps: list[Any], outer: Collection[Buffer], carried: Collection[Buffer]) -> None:
+    """Let loops write over what they read for the last time: a sum that grows from step to step stays in one place.
+
+    Parameters
+    ----------
+    steps, outer
+        As above.
+    carried : collection of Buffer
+        Those of the outer ones that are written anew in each run of the steps.
+    """
+    uses: dict[Buffer, list[int]] = {}
+    for k, step in enumerate(steps):
+        for buffer in dict.fromkeys(touched(step)):
+            uses.setdefault(buffer, []).append(k)
+    for k, step in enumerate(steps):
+        if not isinstance(step, Loop):
+            continue
+        for made in [step.accesses[store.access] for store in step.stores if store.how == "set" and not store.at]:
+            new = made.buffer
+            if new.kind != "arena" or new in outer or uses[new][0] != k or made.offset or not is_whole(made):
+                continue
+            if new.size != math.prod(made.shape):
+                continue
+            for old in dict.fromkeys(view.buffer for view in step.accesses):
+                free = old.kind == "arena" and (old not in outer or old in carried)
+                if old is new or not free or (old.size, old.dtype) != (new.size, new.dtype):
+                    continue
+                if is_pointwise(step, new, old) and _is_gone(steps, uses, k, old, new, old in outer):
+                    rename(steps, new, old)
+                    uses[old] = sorted({*uses[old], *uses.pop(new)})
+                    break
+
+
+def _is_gone(steps: list[Any], uses: dict[Buffer, list[int]], k: int, old: Buffer, new: Buffer, is_outer: bool) -> bool:
+    """Say whether nobody needs what a buffer holds after step k, nor the buffer itself while another one lives."""
+    following = next((j for j in uses[old] if j > k), None)
+    last = uses[new][-1]
+    if following is None:
+        return not is_outer
+    if following == last:
+        return is_pointwise(steps[last], old, new) and not _reads(steps[last], old)
+    return following > last and _overwrites(steps[following], old)
+
+
+def _overwrites(step: Any, buffer: Buffer) -> bool:
+    """Say whether a loop writes all of a buffer without reading it."""
+    if not isinstance(step, Loop):
+        return False
+    touching = [k for k, view in enumerate(step.accesses) if view.buffer is buffer]
+    stores = [store for store in step.stores if store.access in touching]
+    if len(touching) != 1 or len(stores) != 1 or stores[0].how != "set" or stores[0].at:
+        return False
+    view = step.accesses[touching[0]]
+    return not _reads(step, buffer) and is_whole(view) and view.offset == 0 and math.prod(view.shape) == buffer.size
+
+
+def _reads(loop: Loop, buffer: Buffer) -> bool:
+    return any(loop.accesses[item.access].buffer is buffer for item in loop.body if hasattr(item, "access"))
 
 
 def _copying(source: View, target: View) -> Loop:

@@ -64,12 +64,15 @@ class Slot:
         The array is written into and stays where it is: in the body the array itself stands for the carried value, so
         that its views and other names follow.  Otherwise variables hold another object in the body.
     object
-        What stands for it in the body that is being recorded.
+        What stands for it in what is being recorded, the body or the test.
+    body_object
+        What stood for it in the body.
     """
 
     def __init__(self, start: Any, of: Aval, name: str, target: bool = False) -> None:
         self.start, self.aval, self.name, self.target = start, of, name, target
         self.object: Any = None
+        self.body_object: Any = None
         self.number = -1
         self.written = False
         self.end: Any = None
@@ -260,6 +263,7 @@ class Recorder:
         inside = innermost()
         for slot in self.slots:
             slot.outside = False
+            slot.body_object = slot.object
             seen = snapshot(slot.object)
             slot.written = not (isinstance(seen, Sym) and seen.builder is inside and seen.id == slot.number)
             slot.end, slot.end_object = (seen, slot.object) if slot.target else (None, None)

@@ -147,7 +147,7 @@ def _assign(recorder: Any, values: dict[int, Any], length: int | None) -> None:
     slots = recorder.slots
     finals: dict[int, Any] = {}
     ended = [s for s in slots if s.end_object is not None]
-    links = {id(s): next((t for t in slots if t.object is s.end_object), None) for s in ended}
+    links = {id(s): next((t for t in slots if t.body_object is s.end_object), None) for s in ended}
     for slot in slots:
         if slot.unchanged:
             finals[id(slot)] = slot.start
