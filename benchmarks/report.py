@@ -104,8 +104,9 @@ def first_calls(probes: Sequence[dict[str, Any]]) -> Table:
         ("first call, cold", "cold", "first"),
         ("first call, warm disk cache", "warm", "first"),
         ("later calls", "cold", "later"),
-        ("peak memory, first call", "cold", "first_peak"),
-        ("peak memory, later calls", "cold", "later_peak"),
+        ("import and first call, cold", "cold", "ready"),
+        ("peak memory above rest, later calls", "cold", "later_peak"),
+        ("of the whole process", "cold", "process_peak"),
     ]
     rows = []
     for probe in probes:

@@ -84,7 +84,7 @@ def judge_probes(probes: Sequence[dict[str, Any]]) -> Table | None:
     goals = (
         ("first call, cold, over JAX's", "cold", "first", None, 0.33),
         ("first call, warm disk cache, over JAX's cold one", "warm", "first", None, 0.1),
-        ("peak memory of later calls over JAX's", "cold", "later_peak", 1.0, None),
+        ("peak memory of the process over JAX's", "cold", "process_peak", 1.0, None),
     )
     for text, run, key, each, mean in goals:
         ratios = {}

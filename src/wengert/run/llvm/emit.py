@@ -69,17 +69,18 @@ class Emitter:
         b = ir.IRBuilder(function.append_basic_block("entry"))
         position = 0
 
-        def number() -> Any:
+        def number(used: bool = True) -> Any:
             nonlocal position
-            found = b.load(b.gep(description, [ir.Constant(INDEX, position)]))
+            found = b.load(b.gep(description, [ir.Constant(INDEX, position)])) if used else ir.Constant(INDEX, 0)
             position += 1
             return found
 
-        sizes = [number() for _ in range(self.rank)]
+        last = self.rank - 1
+        sizes = [number(depth > 0) for depth in range(self.rank)]  # the outermost loop has its bounds
         pointers, strides, extents = [], [], []
-        for view in self.loop.accesses:
+        for view, inner, still in zip(self.loop.accesses, self.inner, self.fixed, strict=True):
             base, offset = number(), number()
-            steps = [number() for _ in range(self.rank)]
+            steps = [number(not still and (depth < last or inner not in (0, 1))) for depth in range(self.rank)]
             extents += [number() for _ in range(2 * len(view.indexed))]
             address = b.gep(b.load(b.gep(bases, [base])), [offset])
             pointers.append(b.bitcast(address, memory_type(view.dtype).as_pointer()))
