@@ -1,6 +1,6 @@
 """Random NumPy programs: NumPy itself, the graph in two ways to run it, both modes, differences and vmap must agree.
 
-``WENGERT_FUZZ=5000`` tries that many programs, others each time; so does the nightly run, with 1000.
+``WENGERT_FUZZ=5000`` tries that many programs, others each time; so does the nightly run, with 5000.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from wengert.transforms.simplify import simplify
 from .random_programs import Program, programs
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
-FUZZ = int(os.environ.get("WENGERT_FUZZ", "1000" if NIGHTLY else "0"))
+FUZZ = int(os.environ.get("WENGERT_FUZZ", "5000" if NIGHTLY else "0"))
 
 
 def examples(count: int) -> Any:
