@@ -264,3 +264,21 @@ def written_by_a_helper_and_assigned(u, s):
 
 def test_a_name_given_to_its_own_array_stays_its_name():
     check(written_by_a_helper_and_assigned, X, 0.6, grad=(0, 1), captured=1)
+
+
+def taking_turns_with_a_helper(u, v, s):
+    w = np.ones(len(u)) * s
+    for i in range(3):
+        count = 0
+        while count < 3 and i % 2 == 0:
+            count += 1
+            s = halve_into(u, 0, u[1])
+            u, v = v, u
+            w[1:-1] += 0.3 * u[2:] - 0.2 * w[:-2]
+    return s + np.sum(u) + 2.0 * np.sum(v) + np.sum(w)
+
+
+def test_what_is_refused_in_the_end_has_changed_nothing():
+    """Two arrays that take turns, as often as a condition says, and are written into: who is who is not known."""
+    lines = check(taking_turns_with_a_helper, X, X[::-1].copy(), 0.6, grad=(0, 1, 2))
+    assert "variables take turns" in " ".join(lines)

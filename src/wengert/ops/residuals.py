@@ -23,9 +23,15 @@ CHEAP: Final = MOVEMENT | {
     *("min", "select", "eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "isfinite", "signbit", "copysign"),
     *("logical_and", "logical_or", "logical_xor", "logical_not", "bitwise_and", "bitwise_or", "bitwise_xor"),
     *("bitwise_not", "real", "imag", "complex", "conj"),
-    *("concatenate", "pad", "slice_set", "slice_add"),
 }
 """Operations that take no longer than writing their result to memory and reading it again."""
+
+
+_JOINING: Final = frozenset({"concatenate", "pad", "slice_set", "slice_add"})
+_LARGE: Final = 4096
+"""Bytes from which on joining arrays again is cheaper than remembering what was joined; small ones take time for each
+part, and memory hardly any.
+"""
 
 
 @dataclass(slots=True)
@@ -108,6 +114,8 @@ def _is_cheap(primal: Graph, equation: Equation) -> bool:
     """Say whether doing an operation again costs no more than saving its result and reading it."""
     if equation.primitive.name in CHEAP:
         return True
+    if equation.primitive.name in _JOINING:
+        return primal.avals[equation.outputs[0]].nbytes >= _LARGE
     return equation.primitive.elementwise and all(
         not primal.avals[i].shape and primal.avals[i].dtype.kind in "biu" for i in equation.outputs
     )

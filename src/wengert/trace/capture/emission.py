@@ -44,6 +44,7 @@ def emit(recorder: Any, part: Part, check: Part | None) -> Any:
             length = int(count)
         else:
             length, counted, given = recorder.steps.bound, True, [operand(count, COUNTER)]
+    origins = _origins(slots, None if kinds or recorder.test is not None else length)
     starts = [_start(slot) for slot in carried] + ([np.int64(NEXT)] if kinds else [])
     operands = [*given, *[_start(slot) for slot in kept], *made.captured.values, *starts]
     params = parameters(
@@ -51,7 +52,7 @@ def emit(recorder: Any, part: Part, check: Part | None) -> Any:
     )
     outs = apply("loop", operands, params)
     values = {id(slot): out for slot, out in zip(carried, outs, strict=False)}
-    _assign(recorder, values, None if kinds or recorder.test is not None else length)
+    _assign(recorder, values, origins, None if kinds or recorder.test is not None else length)
     note(recorder.site, _text(recorder, length, counted, carried))
     if not kinds or RETURN not in kinds:
         return None
@@ -142,12 +143,17 @@ def _plain(of: Aval) -> Aval:
 # -- behind the loop --------------------------------------------------------------------------------------------------
 
 
-def _assign(recorder: Any, values: dict[int, Any], length: int | None) -> None:
+def _origins(slots: list[Any], length: int | None) -> dict[int, tuple[Any, bool]]:
+    """Return for each slot that moves which slot's first object it ends with; refuse before anything is changed."""
+    ended = [s for s in slots if s.end_object is not None]
+    links = {id(s): next((t for t in slots if t.body_object is s.end_object), None) for s in ended}
+    return {id(slot): _origin(slot, links, length) for slot in slots if not (slot.unchanged or slot.target)}
+
+
+def _assign(recorder: Any, values: dict[int, Any], origins: dict[int, tuple[Any, bool]], length: int | None) -> None:
     """Give variables and arrays the values that the loop leaves."""
     slots = recorder.slots
     finals: dict[int, Any] = {}
-    ended = [s for s in slots if s.end_object is not None]
-    links = {id(s): next((t for t in slots if t.body_object is s.end_object), None) for s in ended}
     for slot in slots:
         if slot.unchanged:
             finals[id(slot)] = slot.start
@@ -159,7 +165,7 @@ def _assign(recorder: Any, values: dict[int, Any], length: int | None) -> None:
             continue
         out = values[id(slot)]
         is_array = is_mutable(slot.end_object) if slot.end_object is not None else bool(slot.aval.shape)
-        origin, written = _origin(slot, links, length)
+        origin, written = origins[id(slot)]
         if origin is None or not is_mutable(origin.start):
             finals[id(slot)] = made = result(out, slot.aval, is_array)
             if is_array:
