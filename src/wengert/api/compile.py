@@ -29,6 +29,7 @@ from ..trace.context import captured_into, capturing, current
 from ..trace.rebind import rebound
 from ..trace.record import LEAF, Recording
 from ..trace.tracer import wrap_result
+from ..transforms.demand import only_read
 from ..transforms.simplify import simplify
 from .call import Call, array_like, as_tuple
 from .lowered import Lowered
@@ -103,7 +104,7 @@ class Variant:
         self.guards = guards
         self.captured = captured
         self.recorded = graph
-        self.lowered = simplify(graph)
+        self.lowered = only_read(simplify(graph))
         # Where guards may fail, another variant needs the arguments as they were.
         donated = () if guards or recording.written else donated
         self.native = Tiered(self.lowered, eager=True, donated=donated).compiled()

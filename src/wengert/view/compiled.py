@@ -13,6 +13,7 @@ from ..api.explain.subject import Subject
 from ..core.graph import Equation
 from ..core.source import Source
 from ..run import llvm
+from ..transforms.demand import only_read
 from ..transforms.simplify import simplify
 
 _MOST_CODE: Final = 40_000
@@ -38,7 +39,7 @@ def compiled(subject: Subject, order: list[int]) -> dict[str, Any]:
     )
     n_args = len(subject.leaves)
     bound = bind_constants(replace(graph, equations=marked), n_args, subject.inputs[n_args:])
-    lowered = simplify(bound)
+    lowered = only_read(simplify(bound))
     program = llvm.profile.Profiled(lowered)
     args = [np.ascontiguousarray(x) if np.ndim(x) else x for x in subject.leaves]
     args = [np.asarray(x, of.dtype) if of.shape else x for x, of in zip(args, lowered.in_avals, strict=True)]
