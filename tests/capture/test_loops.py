@@ -282,3 +282,28 @@ def test_what_is_refused_in_the_end_has_changed_nothing():
     """Two arrays that take turns, as often as a condition says, and are written into: who is who is not known."""
     lines = check(taking_turns_with_a_helper, X, X[::-1].copy(), 0.6, grad=(0, 1, 2))
     assert "variables take turns" in " ".join(lines)
+
+
+def another_name_from_an_inner_loop(u, v, s, n):
+    for _ in range(n):
+        for _ in range(n):
+            s = s * 0.9
+            u = v
+    s = s + halve_into(u, 0, u[1])
+    return s + np.sum(u) + 2.0 * np.sum(v)
+
+
+def another_name_from_a_choice_in_a_loop(u, v, s, n):
+    for _ in range(n):
+        if s > 0.1:
+            u = v
+        s = s * 0.9
+    s = s + halve_into(u, 0, u[1])
+    return s + np.sum(u) + 2.0 * np.sum(v)
+
+
+@pytest.mark.parametrize("f", [another_name_from_an_inner_loop, another_name_from_a_choice_in_a_loop])
+@pytest.mark.parametrize("n", [1, 3, 6])
+@pytest.mark.filterwarnings("ignore:Under wg.jit:RuntimeWarning")
+def test_another_name_of_an_array_is_not_lost(f, n):
+    check(f, X, X[::-1].copy(), 0.6, n, static=3, grad=(0, 1, 2))

@@ -16,7 +16,7 @@ from ..context import current
 from ..outside import OuterWriteError, is_outside, root_of
 from ..record import value_aval
 from ..tracer import Tracer, is_traced
-from .notes import NotCapturedError, attempt, keep_apart, note, note_unrolled, reason_of, refusal
+from .notes import NotCapturedError, attempt, goes_on, keep_apart, note, note_unrolled, reason_of, refusal
 from .parts import Captured, apply, common, converted, operand, result, rewritten
 from .places import UNSET, cells_of, changed, content, fill, is_mutable, is_value, restored, snapshot, standing_for
 from .signals import Signal, kinds_of, settled
@@ -190,6 +190,7 @@ class _Choice:
             target.assign(out)
         for row, out in zip(rows, outs[n:], strict=False):
             row.out = result(out, row.aval, row.is_array)
+            goes_on(row.out, *row.objects)
             if row.shared and self.site is not None:
                 keep_apart(self.site, row.out, *row.shared)
         for item in merged:
@@ -236,7 +237,7 @@ class _Choice:
         if shared and self.site is not None and name in self.site.written:
             raise NotCapturedError(f"{name} is another name of an array after one branch, and is written into")
         places = [None if leaf is None else leaf.place for leaf in pair]
-        return _Row(common(x.aval, y.aval, name), mutable, places, shared)
+        return _Row(common(x.aval, y.aval, name), mutable, places, shared, [leaf.object for leaf in known])
 
 
 class _Leaf:
@@ -254,8 +255,10 @@ class _End:
 class _Row:
     """A result of the choice."""
 
-    def __init__(self, of: Aval, is_array: bool, places: list[int | None], shared: list[Any]) -> None:
-        self.aval, self.is_array, self.places, self.shared = of, is_array, places, shared
+    def __init__(
+        self, of: Aval, is_array: bool, places: list[int | None], shared: list[Any], objects: list[Any]
+    ) -> None:
+        self.aval, self.is_array, self.places, self.shared, self.objects = of, is_array, places, shared, objects
         self.out: Any = None
 
 

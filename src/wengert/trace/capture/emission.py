@@ -15,7 +15,7 @@ from ...ops.loop_operands import COUNTER, parameters
 from ...ops.subgraph import SubGraph
 from ..bodies import Part
 from ..tracer import Tracer
-from .notes import NotCapturedError, keep_apart, note
+from .notes import NotCapturedError, goes_on, keep_apart, note
 from .parts import Captured, apply, converted, operand, result
 from .places import UNSET, fill, is_mutable
 from .signals import Signal, kinds_of
@@ -169,6 +169,7 @@ def _assign(recorder: Any, values: dict[int, Any], origins: dict[int, tuple[Any,
         if origin is None or not is_mutable(origin.start):
             finals[id(slot)] = made = result(out, slot.aval, is_array)
             if is_array:
+                goes_on(made, slot.end_object)
                 known = [slot.end_object] if slot.outside else [] if length is not None else [slot.start]
                 if slot.outside or length is None:
                     keep_apart(recorder.site, made, *known)

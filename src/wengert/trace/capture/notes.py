@@ -72,6 +72,13 @@ class Notes:
                 root = root_of(x)
                 self.apart[id(root)] = (root, site)
 
+    def renamed(self, made: Any, *arrays: Any) -> None:
+        """Note an array in which one of these goes on: what may be another's stays so under its new name."""
+        for x in arrays:
+            found = self.apart.get(id(root_of(x))) if isinstance(x, Sym) else None
+            if found is not None:
+                self.part(found[1], made)
+
     def check_write(self, root: Any) -> None:
         """Refuse to write into an array that may be the same as another in Python."""
         found = self.apart.get(id(root))
@@ -147,6 +154,13 @@ def keep_apart(site: Site, *arrays: Any) -> None:
     notes = capturing()
     if notes is not None:
         notes.part(site, *arrays)
+
+
+def goes_on(made: Any, *arrays: Any) -> None:
+    """Note an array in which one of others goes on, behind a captured statement."""
+    notes = capturing()
+    if notes is not None:
+        notes.renamed(made, *arrays)
 
 
 def reason_of(error: BaseException) -> str:
