@@ -29,6 +29,10 @@ PROGRAMS: dict[str, Any] = {
     "two axes": lambda a, b, v, i: (np.cos(a) + v[:, None])[i, np.abs(i) % 7],
     "outer": lambda a, b, v, i: np.outer(v, b[0])[i],
     "read twice": lambda a, b, v, i: (a @ b)[i] + np.sum(a @ b),
+    "all of them, turned": lambda a, b, v, i: (np.exp((a @ b).T) * 2.0 + b[0][:, None])[:, np.resize(i, 90)],
+    "all of them, turned in three": lambda a, b, v, i: (
+        np.transpose(np.sin(a)[:, :, None] * b, (2, 0, 1)) - b[0][:, None, None]
+    )[:, np.resize(i, 70), 1:],
     "vector": lambda a, b, v, i: (a @ b[:, 0] + v)[i],
 }
 

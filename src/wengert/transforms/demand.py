@@ -55,13 +55,59 @@ class _Reader:
         # Single places are looked up in loops, out of which the whole may be moved.
         if "window" in params or not lead or made is None or made.primitive.name in ("literal", "full"):
             return None
-        if _SMALLER * avals[equation.outputs[0]].size > avals[x].size or self.uses[x] != 1:
+        if self.uses[x] != 1:
             return None
         self.builder.place = equation.source
+        if _SMALLER * avals[equation.outputs[0]].size > avals[x].size:
+            return self._from_where_they_lie(x, tuple([self.env[i] for i in indices]), params["axes"])
         found, looks = self._rows(x, tuple([self.env[i] for i in indices]), params["axes"])
         self.builder.place = None
         # Somebody has to notice indices that are out of bounds.
         return found if looks else None
+
+    def _from_where_they_lie(self, x: int, indices: tuple[Any, ...], axes: tuple[int, ...]) -> Any:
+        """Return rows of what is computed from a transposed array, read where the array has them in one piece."""
+        order = self._order(x)
+        if order is None:
+            return None
+        rows = tuple([order[a] for a in axes])
+        found = self.builder.apply_named("gather", self._straight(x, order), *indices, axes=rows)
+        lead, left = indices[0].ndim, [a for a in range(len(order)) if a not in rows]
+        back = [lead + left.index(order[a]) for a in range(len(order)) if a not in axes]
+        return self.builder.apply_named("transpose", found, axes=(*range(lead), *back))
+
+    def _order(self, x: int) -> tuple[int, ...] | None:
+        """Return the order of axes by which a value, read once, is computed entry by entry from transposed arrays."""
+        made = self.makers.get(x)
+        if made is None or self.uses[x] != 1:
+            return None
+        if made.primitive.name == "transpose":
+            return tuple(dict(made.params)["axes"])
+        if not made.primitive.elementwise:
+            return None
+        found = {self._order(i) for i in made.inputs if not self._is_spread(i)}
+        return found.pop() if len(found) == 1 else None
+
+    def _is_spread(self, x: int) -> bool:
+        made = self.makers.get(x)
+        return made is not None and made.primitive.name in ("broadcast", "full")
+
+    def _straight(self, x: int, order: tuple[int, ...]) -> Any:
+        """Return a value as it is before it is transposed."""
+        made, shape = self.makers[x], self.old.avals[x].shape
+        params = dict(made.params)
+        if made.primitive.name == "transpose":
+            return self.env[made.inputs[0]]
+        if made.primitive.elementwise:
+            parts = [self._straight(i, order) for i in made.inputs]
+            return self.builder.apply(made.primitive, parts, made.params)
+        before = [0] * len(shape)
+        for a, n in enumerate(shape):
+            before[order[a]] = n
+        if made.primitive.name == "full":
+            return self.builder.full(params["value"], tuple(before), params["dtype"])
+        axes = tuple([order[a] for a in params["axes"]])
+        return self.builder.apply_named("broadcast", self.env[made.inputs[0]], shape=tuple(before), axes=axes)
 
     def _rows(self, x: int, indices: tuple[Any, ...], axes: tuple[int, ...]) -> tuple[Any, bool]:
         """Return the rows of a value, and whether indices are looked at for it."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from ...core.bounds import Affine
+from .order import outside_in
 
 Shape = tuple[int, ...]
 
@@ -368,7 +369,7 @@ def canonical(shape: Shape, accesses: list[View], leading: int = 0) -> tuple[Sha
         inner = innermost(axes, accesses)
         rest = [a for a in axes if a != inner]
         rest.sort(key=lambda a: (-max(abs(v.strides[a]) for v in accesses), a))
-        axes = [*rest, inner]
+        axes = [*outside_in(rest, inner, shape, accesses), inner]
     sizes = [shape[a] for a in axes]
     strides = [[v.strides[a] for a in axes] for v in accesses]
     if leading:
