@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -193,6 +194,7 @@ def test_against_the_binomial_schedule() -> None:
 
 _MEASURED = """
 import sys
+import tracemalloc
 import numpy as np, wengert as wg
 def peak():
     with open("/proc/self/status") as status:
@@ -236,3 +238,69 @@ def test_explain_states_the_memory_of_loops() -> None:
     linear = wg.explain(lambda x: np.sum(wg.fori_loop(0, 9, lambda k, u: 0.5 * u + 1, x)))(X)
     assert linear.data("costs")["loops"][0]["bytes_per_iteration"] == 0
     assert "stores nothing" in linear.section("costs")
+
+
+# -- what linear loops need -------------------------------------------------------------------------------------------
+
+
+def diffused(u: Any, steps: int) -> Any:
+    """A stencil in place, linear in u until the very end."""
+    u = u.copy()
+    for _ in range(steps):
+        u[1:-1] += 0.1 * (u[2:] - 2.0 * u[1:-1] + u[:-2])
+    return np.sum(u * u)
+
+
+def peak_of(call: Any) -> int:
+    """The most bytes that are allocated at once while something runs, arrays included."""
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_reverse_over_a_linear_stencil_needs_the_same_memory_for_any_number_of_steps(counted: bool) -> None:
+    n = 20_000
+    u = np.sin(np.linspace(0.0, 3.0, n))
+    arenas, peaks, slopes = [], [], []
+    for steps in (100, 1000):
+        gradient = wg.jit(wg.grad(diffused), static_argnums=() if counted else 1)
+        arenas.append(gradient.lower(u, steps).arena)
+        program = gradient.variant((u, steps), {}).native
+        args = [u, steps] if counted else [u]
+        peaks.append(peak_of(lambda program=program, args=args: slopes.append(program(args)[0])))
+    assert arenas[0] == arenas[1]
+    assert abs(peaks[1] - peaks[0]) <= 0.05 * peaks[0]
+    assert peaks[1] <= 8 * u.nbytes
+    small = np.sin(np.linspace(0.0, 3.0, 8))
+    np.testing.assert_allclose(
+        wg.jit(wg.grad(diffused), static_argnums=1)(small, 30), wg.grad(diffused)(small, 30), rtol=1e-10
+    )
+    assert not np.allclose(slopes[0], slopes[1], rtol=1e-6)
+
+
+def test_a_loop_that_is_not_linear_needs_more_for_more_steps() -> None:
+    def bent(u: Any, steps: int) -> Any:
+        u = u.copy()
+        for _ in range(steps):
+            u[1:-1] += 0.1 * np.sin(u[2:] - u[:-2])
+        return np.sum(u * u)
+
+    u = np.linspace(0.0, 3.0, 2000)
+    few, many = (wg.jit(wg.grad(bent), static_argnums=1).lower(u, steps).arena for steps in (20, 200))
+    assert many > 5 * few
+
+
+def test_explain_says_so() -> None:
+    def steps(u: Any, count: int) -> Any:
+        def body(k: Any, v: Any) -> Any:
+            return v + 0.1 * (np.roll(v, 1) - 2.0 * v + np.roll(v, -1))
+
+        return np.sum(wg.fori_loop(0, count, body, u) ** 2)
+
+    for count in (50, 500):
+        (loop,) = wg.explain(lambda u, count=count: steps(u, count))(X).data("costs")["loops"]
+        assert (loop["iterations"], loop["bytes"]) == (count, 0)
