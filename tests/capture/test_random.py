@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import wengert as wg
+from wengert.errors import MemoryBudgetError
 
 from .programs import compiled, sources
 
@@ -57,3 +58,40 @@ def test_random_programs(source):
 @pytest.mark.filterwarnings("ignore:Under wg.jit:RuntimeWarning")
 def test_many_random_programs(source):
     compare(source, native=True)
+
+
+def compare_within_budgets(source):
+    """Whatever is stored and whatever is computed again, the gradient is the same, or it is refused."""
+    f = compiled(source)
+    try:
+        expected = f(*arguments(), 3)
+    except (NameError, IndexError):
+        return
+    if not np.isfinite(expected):
+        return
+    slope = wg.grad(f, argnums=(0, 1, 2))(*arguments(), 3)
+    need = wg.jit(wg.grad(f, argnums=(0, 1, 2)), static_argnums=3).lower(*arguments(), 3).arena
+    for part in (0.8, 0.5):
+        within = wg.jit(wg.grad(f, argnums=(0, 1, 2), memory=max(1, int(need * part))), static_argnums=3)
+        given_ = arguments()
+        try:
+            found = within(*given_, 3)
+        except MemoryBudgetError:
+            continue
+        for a, b in zip(found, slope, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9)
+
+
+@settings(max_examples=5, **_OPTIONS)
+@given(sources())
+@pytest.mark.filterwarnings("ignore:Under wg.jit:RuntimeWarning")
+def test_random_programs_within_budgets(source):
+    compare_within_budgets(source)
+
+
+@pytest.mark.nightly
+@settings(max_examples=200, **_OPTIONS)
+@given(sources())
+@pytest.mark.filterwarnings("ignore:Under wg.jit:RuntimeWarning")
+def test_many_random_programs_within_budgets(source):
+    compare_within_budgets(source)
