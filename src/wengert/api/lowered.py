@@ -9,6 +9,7 @@ from typing import Any
 from ..core.graph import Graph
 from ..run import llvm
 from ..transforms.expand import expand
+from ..transforms.reread import lean
 
 
 class Lowered:
@@ -31,7 +32,7 @@ class Lowered:
 
     @cached_property
     def _expanded(self) -> Graph:
-        return expand(self.simplified)
+        return lean(expand(self.simplified))
 
     @cached_property
     def _program(self) -> Any:

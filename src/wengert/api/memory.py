@@ -14,7 +14,7 @@ from ..transforms.batch import batch
 from ..transforms.budget import arranged, stored
 from ..transforms.expand import expand
 from ..transforms.linearize import Linearized, linearize
-from ..transforms.loops import tidy
+from ..transforms.reread import lean
 from ..transforms.simplify import simplify
 from ..transforms.transpose import transpose
 
@@ -77,7 +77,7 @@ def as_text(count: int) -> str:
 
 def needed(graph: Graph) -> int:
     """Return the bytes that the program of a graph needs beside its inputs."""
-    return llvm.NativeProgram.memory(tidy(expand(simplify(graph))))
+    return llvm.NativeProgram.memory(lean(expand(simplify(graph))))
 
 
 def within(

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from ..core.graph import Graph
 from ..transforms.expand import expand
-from ..transforms.loops import iterations, tidy
+from ..transforms.loops import iterations
+from ..transforms.reread import lean
 from . import llvm
 from .interpreter import Program
 
@@ -61,7 +62,7 @@ class Tiered:
     __slots__ = ("_donated", "_interpreted", "_lock", "_spent", "graph", "native")
 
     def __init__(self, graph: Graph, eager: bool = False, donated: Sequence[int] = ()) -> None:
-        self.graph = tidy(expand(graph))
+        self.graph = lean(expand(graph))
         self._donated = donated
         self._interpreted: Program | None = None
         self.native: Callable[[Sequence[Any]], list[Any]] | None = None

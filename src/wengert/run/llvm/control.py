@@ -58,7 +58,8 @@ def add_loop(
     limit = counter_of(depth, length, None if count_id is None else fused.bounds.get(count_id))
     bounds[body.inputs[0]] = Affine(0, ((limit, 1),))
     protected = _buffers(given) | (set() if fused.scope is None else fused.scope.protected)
-    scope = Scope(fused.root, [whole(counter, ()), *given, *states], protected, bounds, depth + 1)
+    limits = {body.inputs[1 + j]: fused.limits[i] for j, i in enumerate(const_ids) if i in fused.limits}
+    scope = Scope(fused.root, [whole(counter, ()), *given, *states], protected, bounds, depth + 1, limits)
     inner = type(fused)(body, scope)
     outer = protected | _buffers(states) | {counter}
     steps = put_in_place(with_fills(parted(inner.steps), inner.fills), inner.outputs, states, outer)
@@ -110,7 +111,8 @@ def add_choice(fused: Fused, k: int, equation: Equation, branches: tuple[Graph, 
     lists = []
     for branch in branches:
         bounds = {i: fused.bounds[j] for i, j in zip(branch.inputs, args, strict=True) if j in fused.bounds}
-        inner = type(fused)(branch, Scope(fused.root, given, protected, bounds, depth))
+        limits = {i: fused.limits[j] for i, j in zip(branch.inputs, args, strict=True) if j in fused.limits}
+        inner = type(fused)(branch, Scope(fused.root, given, protected, bounds, depth, limits))
         lists.append(put_in_place(with_fills(parted(inner.steps), inner.fills), inner.outputs, targets, outer))
     step = Choice(chosen, lists, Buffer(0, np.dtype(np.uint8)), [], [], k)
     around = [view for view in [*given, *targets, chosen] if isinstance(view, View)]

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ...core.bounds import extend, inside
+from ...core import bounds, limits
 from ...core.graph import Equation, Graph
 from . import control, views
 from .by_hand import by_hand
@@ -64,7 +64,8 @@ class Fused(Padding):
         self._sums, self._inner = sums_of_padded(graph)
         self.inputs = [self._input(k, i) for k, i in enumerate(graph.inputs)]
         for k, equation in enumerate(graph.equations):
-            extend(self.bounds, graph, equation)
+            bounds.extend(self.bounds, graph, equation)
+            limits.extend(self.limits, graph, equation)
             self._equation(k, equation)
         if scope is None:
             self.outputs = [self._output(k, i) for k, i in enumerate(graph.outputs)]
@@ -268,10 +269,11 @@ class Fused(Padding):
         self._views[out] = views.at(view, axes, places, safe, tuple([self.bounds.get(i) for i in indices]), window)
 
     def _is_safe(self, x: int, indices: Any, axes: Shape) -> bool:
-        """Say whether single places are certain to lie inside of an array."""
+        """Say whether places are certain to lie inside of an array."""
         shape = self.graph.avals[x].shape
         return all(
-            not self.graph.avals[i].shape and inside(self.bounds.get(i), shape[a])
+            (not self.graph.avals[i].shape and bounds.inside(self.bounds.get(i), shape[a]))
+            or limits.inside(self.limits.get(i), shape[a])
             for i, a in zip(indices, axes, strict=True)
         )
 
@@ -319,8 +321,10 @@ class Fused(Padding):
         loop.accesses.append(self._indexed(views.cut(source, axes, window), axes, self.graph.avals[indices[0]].shape))
         access = len(loop.accesses) - 1
         self._note(source, step, False)
-        self._home[out] = (step, self._item(step, Pick(access, at)))
-        self._watch(step, access, at)
+        safe = self._is_safe(x, indices, axes)
+        self._home[out] = (step, self._item(step, Pick(access, at, safe)))
+        if not safe:
+            self._watch(step, access, at)
 
     def _gather_write(
         self, k: int, equation: Equation, how: str, axes: Shape, window: views.Window | None = None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...core.bounds import Affine
+from ...core.limits import Limits
 from .loops import Buffer
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class Scope:
         What is known of those inputs that are integers.
     depth : int
         How many loops there are around it.
+    limits : dict
+        What is known of the entries of those inputs that are integers.
     """
 
     root: Fused
@@ -35,3 +38,4 @@ class Scope:
     protected: set[Buffer]
     bounds: dict[int, Affine]
     depth: int
+    limits: dict[int, Limits] = field(default_factory=dict)

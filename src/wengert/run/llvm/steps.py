@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core.bounds import Affine
 from ...core.graph import Graph
+from ...core.limits import Limits
 from .lifetimes import Lifetimes
 from .loops import (
     SMALL,
@@ -45,8 +46,8 @@ class Steps:
         Arrays that belong to the structure.
     tapes : list of (loop, length)
         Loops with limited room for residuals; see ``ops.loop_operands``.
-    bounds : dict
-        What is known of integers.
+    bounds, limits : dict
+        What is known of integers, and of the entries of arrays of them.
     """
 
     def __init__(self, graph: Graph, scope: Scope | None = None) -> None:
@@ -59,6 +60,7 @@ class Steps:
         self.tapes: list[Any] = []
         self.status: Buffer | None = None
         self.bounds: dict[int, Affine] = {} if scope is None else dict(scope.bounds)
+        self.limits: dict[int, Limits] = {} if scope is None else dict(scope.limits)
         self._views: dict[int, View] = {}
         self._consts: dict[int, Const] = {}
         self._home: dict[int, tuple[int, int]] = {}
