@@ -45,7 +45,7 @@ class Batched(Unknown):
                 "Under vmap a value that differs between batch entries cannot steer Python's if, while or index.",
                 found=repr(symbol),
                 line=user_line(),
-                fix="use np.where(condition, a, b), which chooses for each entry",
+                fix="use np.where(condition, a, b) or wg.cond, which choose for each entry",
             )
         )
 
