@@ -14,7 +14,7 @@ from wengert.run.llvm.compiler import compiled, emit_module
 from wengert.run.llvm.kernels import Kernel
 from wengert.run.llvm.loops import Buffer, Const, Load, Loop, Op, Store, View
 from wengert.run.llvm.mathlib import FUNCTIONS
-from wengert.run.llvm.vectors import AUTOMATIC, lanes
+from wengert.run.llvm.vectors import AUTOMATIC, COPY, lanes
 
 _LENGTHS = [*range(20), 31, 32, 33, 63, 64, 65, 100, 127]
 
@@ -90,11 +90,14 @@ def test_only_loops_with_independent_neighbours_have_vectors() -> None:
     width = lanes(loop, [1, 1], [False, False])
     assert width in (2, 4, 8)
     assert lanes(elementwise("exp", "float32"), [1, 1], [False, False]) == 2 * width
-    assert lanes(loop, [2, 1], [False, False]) == AUTOMATIC, "entries with gaps"
+    assert lanes(loop, [2, 1], [False, False]) == width, "entries with gaps"
     assert lanes(loop, [1, 0], [False, False]) == AUTOMATIC, "one place is written again and again"
     assert lanes(loop, [0, 0], [True, True]) == 1, "nothing moves"
     picked = [replace(loop.accesses[0], indexed=((8, 1),)), loop.accesses[1]]
-    assert lanes(Loop((8,), picked, loop.body, loop.stores), [1, 1], [False, False]) == AUTOMATIC, "computed places"
+    assert lanes(Loop((8,), picked, loop.body, loop.stores), [1, 1], [False, False]) == width, "computed places"
+    copy = Loop((8,), loop.accesses, loop.body[:1], [Store(1, 0)])
+    assert lanes(copy, [1, 1], [False, False]) == COPY
+    assert lanes(copy, [2, 1], [False, False]) == width
     constant = Loop((8,), loop.accesses[1:], [Const(1.0, np.dtype("float64"))], [Store(0, 0)])
     assert lanes(constant, [1], [False]) == width
     text = str(emit_module((loop, 1, [1, 1], [False, False])))
@@ -115,3 +118,51 @@ def test_zeros_of_both_signs_are_different_numbers() -> None:
         constant = np.full(2, number)
         got = wg.jit(lambda x, constant=constant: np.copysign(x, constant))(x)
         np.testing.assert_array_equal(got, np.copysign(x, constant))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", _LENGTHS[1:])
+def test_gaps_and_computed_places_of_every_length(n: int, dtype: str) -> None:
+    rng = np.random.default_rng(n)
+    x, m = rng.normal(size=2 * n).astype(dtype), rng.normal(size=(n, n + 2)).astype(dtype)
+    rows, columns = rng.integers(-n, n, n), rng.integers(0, n + 2, n).astype(np.int32)
+
+    def added(v: Any) -> Any:
+        y = np.zeros_like(m)
+        np.add.at(y, rows, v * v)  # places may be the same
+        return y
+
+    def written(v: Any) -> Any:
+        y = v.copy()
+        y[np.arange(n)[::-1], columns] = np.exp(v[:, 0])
+        return y
+
+    functions = {
+        "every other": lambda x, m: x[::2] * np.cos(x[1::2]) + x[::-1][::2],
+        "transposed": lambda x, m: (np.tanh(m.T), m.T.copy(), np.where(m.T > 0, m.T, -m.T)),
+        "entries": lambda x, m: np.exp(x[rows]) * m[rows, columns],
+        "rows": lambda x, m: (np.exp(m[rows]), np.sum(m[rows], axis=1), (m > 0)[rows]),
+        "columns": lambda x, m: m[:, columns] + m[:, ::-1][:, columns],
+        "added": lambda x, m: added(m),
+        "written": lambda x, m: written(m),
+    }
+    close = {"rtol": 1e-5, "atol": 1e-5} if dtype == "float32" else {"rtol": 1e-12, "atol": 1e-13}
+    for name, f in functions.items():
+        got, expected = wg.jit(f)(x, m), f(x, m)
+        pairs = zip(got, expected, strict=True) if isinstance(got, tuple) else [(got, expected)]
+        for a, b in pairs:
+            np.testing.assert_allclose(a, b, err_msg=name, **close)
+
+
+@pytest.mark.parametrize("place", [5, -6])
+def test_places_outside_are_reported_by_vectors(place: int) -> None:
+    x, m, at = np.arange(5.0), np.ones((5, 9)), np.arange(5)
+    at[3] = place
+    functions = (
+        lambda x, m, at: np.exp(x[at]),
+        lambda x, m, at: np.exp(m[at]),
+        lambda x, m, at: np.exp(m[at, 2 * (at > 0)]),
+    )
+    for f in functions:
+        with pytest.raises(IndexError):
+            wg.jit(f)(x, m, at)

@@ -19,13 +19,14 @@ from llvmlite import ir
 
 from .layout import BLOCK, IDENTITY, worst
 from .loops import Const, Load, Loop, Op, Outside, Pick
-from .mathlib.emit import Lanes, like
+from .mathlib.emit import Lanes
+from .memory import LANE, Memory
 from .scalars import BYTE, INDEX, Operation, constant, emit, memory_type
 from .sums import add as sum_add
 from .sums import end as sum_end
 from .sums import start as sum_start
 from .target import loop_options
-from .vectors import AUTOMATIC, lanes
+from .vectors import AUTOMATIC, COPY, lanes
 
 POINTER: Final = BYTE.as_pointer()
 KERNEL: Final = ir.FunctionType(ir.VoidType(), [POINTER.as_pointer(), INDEX.as_pointer(), INDEX, INDEX])
@@ -34,7 +35,7 @@ _PARTIAL: Final = 4
 """Partial sums at once, where there is little else to do."""
 
 
-class Emitter:
+class Emitter(Memory):
     """Writes one kernel into a module."""
 
     def __init__(
@@ -49,6 +50,7 @@ class Emitter:
         entry: bool = True,
         vectors: bool = True,
     ) -> None:
+        super().__init__()
         self.long_sums = long_sums
         self.module = module
         self.loop = loop
@@ -183,6 +185,12 @@ class Emitter:
         sums = [s for s in self.loop.stores if s.how != "set" and not s.at and self.inner[s.access] == 0]
         first = [self._identity(store) for store in sums]
         self.constant: dict[int, Any] = {}
+        self.rows = {}
+        if self.lanes == COPY:
+            self._copy(pointers, start, stop)
+            return
+        if self.lanes > 1:
+            self.apart = {k: self._multiples(k) for k, inner in enumerate(self.inner) if inner not in (0, 1)}
         if self.lanes != AUTOMATIC:
             self._hoist(pointers)
         if not sums:
@@ -196,6 +204,17 @@ class Emitter:
         totals = self._in_blocks(sums, rounded, first, start, stop, add_up) if self.long_sums else add_up(start, stop)
         for store, total in zip(sums, totals, strict=True):
             self._accumulate(store, pointers[store.access], total)
+
+    def _copy(self, pointers: list[Any], start: Any, stop: Any) -> None:
+        """Emit a copy of entries that lie side by side: the C library's, which knows the machine."""
+        b, source = self.b, self.loop.body[0]
+        assert isinstance(source, Load)
+        count = b.mul(b.sub(stop, start), ir.Constant(INDEX, self.loop.accesses[source.access].dtype.itemsize))
+        given = b.bitcast(b.gep(pointers[source.access], [start]), POINTER)
+        for store in self.loop.stores:
+            taken = b.bitcast(b.gep(pointers[store.access], [start]), POINTER)
+            copy = self.module.declare_intrinsic("llvm.memcpy", [POINTER, POINTER, INDEX])
+            b.call(copy, [taken, given, count, ir.Constant(ir.IntType(1), 0)])
 
     def _in_blocks(
         self, sums: list[Any], rounded: list[bool], first: list[Any], start: Any, stop: Any, add_up: Any
@@ -272,45 +291,40 @@ class Emitter:
     def _across(self, how: str, vector: Any, dtype: Any) -> Any:
         """Combine the lanes of a vector."""
         b, count = self.b, self.lanes
-        index = ir.IntType(32)
         while count > 1:
             count //= 2
-            moved = [ir.Constant(index, k + count if k < count else k) for k in range(self.lanes)]
-            mask = ir.Constant(ir.VectorType(index, self.lanes), moved)
+            moved = [ir.Constant(LANE, k + count if k < count else k) for k in range(self.lanes)]
+            mask = ir.Constant(ir.VectorType(LANE, self.lanes), moved)
             vector = self._combine(how, vector, self._shuffle(vector, mask), dtype, True)
-        return b.extract_element(vector, ir.Constant(index, 0))
-
-    def _shuffle(self, vector: Any, mask: Any) -> Any:
-        moved = self.b.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), mask)
-        moved.type = vector.type
-        return moved
-
-    def _wide(self, value: Any) -> Any:
-        """Return a scalar in all lanes."""
-        kind = Lanes(value.type, self.lanes)
-        if isinstance(value, ir.Constant):
-            return ir.Constant(kind, value.constant)
-        index = ir.IntType(32)
-        one = self.b.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(index, 0))
-        return self._shuffle(one, ir.Constant(ir.VectorType(index, self.lanes), [ir.Constant(index, 0)] * self.lanes))
+        return b.extract_element(vector, ir.Constant(LANE, 0))
 
     def _hoist(self, pointers: list[Any]) -> None:
         """Emit what is the same for all points of the innermost loop, before it."""
+        self.values, self.coordinates = self.constant, {}
         for at, item in enumerate(self.loop.body):
             if isinstance(item, Load):
                 if self.inner[item.access] == 0 and item.access in self._read_only():
                     self.constant[at] = self.hoisted.get(item.access) or self._read(item.access, pointers[item.access])
             elif isinstance(item, Const):
                 self.constant[at] = constant(item.value, item.dtype)
-            elif isinstance(item, Op) and all(j in self.constant for j in item.args):
-                self.constant[at] = self._apply(item, [self.constant[j] for j in item.args], False)
+            elif isinstance(item, Op):
+                if all(j in self.constant for j in item.args):
+                    self.constant[at] = self._apply(item, [self.constant[j] for j in item.args], False)
+            elif all(j in self.constant for j in item.at):
+                if isinstance(item, Outside):
+                    self.constant[at] = self._outside(item.access, item.at)
+                else:
+                    self._hoist_row(pointers, item)
+        for store in self.loop.stores:
+            if store.at and self.inner[store.access] and all(j in self.constant for j in store.at):
+                self._hoist_row(pointers, store)
 
     def _apply(self, item: Op, args: list[Any], inline: bool) -> Any:
         return emit(item.name, Operation(self.b, args, item.dtypes, item.out, inline), dict(item.params))
 
     def _point(self, pointers: list[Any], i: Any, sums: list[Any], acc: list[Any], lanes: int) -> list[Any]:
         """Emit the loop's body for a point, or as many as there are lanes; return the sums' next versions."""
-        self.values: list[Any] = []
+        self.values, self.coordinates = [], {}
         inline = lanes > 1 or (self.lanes == AUTOMATIC and not all(self.fixed))
         for at, item in enumerate(self.loop.body):
             if at in self.constant:
@@ -322,7 +336,7 @@ class Emitter:
                     self.hoisted[k] if k in self.hoisted else self._read(k, self._entry_of(pointers, k, i), lanes)
                 )
             elif isinstance(item, Pick):
-                self.values.append(self._read(item.access, self._picked(pointers, item.access, i, item.at, item.safe)))
+                self.values.append(self._pick(pointers, item, i, lanes))
             elif isinstance(item, Outside):
                 self.values.append(self._outside(item.access, item.at))
             elif isinstance(item, Const):
@@ -337,70 +351,27 @@ class Emitter:
                 k = sums.index(store)
                 following[k] = self._combine(store.how, acc[k], value, self.loop.accesses[store.access].dtype, True)
             else:
-                pointer = self._picked(pointers, store.access, i, store.at, store.safe)
+                if store in self.rows:
+                    pointer = self._along(self.rows[store], store.access, i)
+                elif store.at and lanes > 1:
+                    self._scatter(pointers, store, i, value, lanes)
+                    continue
+                else:
+                    pointer = self._picked(pointers, store.access, i, store.at, store.safe)
                 if store.how == "set":
                     self._write(store.access, pointer, value)
                 else:
                     self._accumulate(store, pointer, value, lanes)
         return following
 
-    def _coordinate(self, index: int, size: Any) -> tuple[Any, Any]:
-        """Return a computed coordinate counted from the front, and whether it lies inside."""
-        b = self.b
-        value = self.values[index]
-        if value.type != INDEX:
-            value = b.sext(value, INDEX)
-        counted = b.select(b.icmp_signed("<", value, ir.Constant(INDEX, 0)), b.add(value, size), value)
-        return counted, b.icmp_unsigned("<", counted, size)
-
-    def _picked(self, pointers: list[Any], k: int, i: Any, at: tuple[int, ...], safe: bool) -> Any:
-        """Return the address of the entry that computed coordinates point to, clipped to the inside."""
-        pointer = self._entry_of(pointers, k, i)
-        for axis, index in enumerate(at):
-            size, stride = self.extents[k][2 * axis : 2 * axis + 2]
-            if safe:
-                place = self.values[index]
-                place = place if place.type == INDEX else self.b.sext(place, INDEX)
-                pointer = self.b.gep(pointer, [self.b.mul(place, stride)], inbounds=True)
-                continue
-            coordinate, inside = self._coordinate(index, size)
-            clipped = self.b.select(inside, coordinate, ir.Constant(INDEX, 0))
-            pointer = self.b.gep(pointer, [self.b.mul(clipped, stride)])
-        return pointer
-
-    def _outside(self, k: int, at: tuple[int, ...]) -> Any:
-        b = self.b
-        found: Any = ir.Constant(INDEX, 0)
-        for axis, index in enumerate(at):
-            _, inside = self._coordinate(index, self.extents[k][2 * axis])
-            found = b.or_(found, b.zext(b.not_(inside), INDEX))
-        return found
-
-    def _entry_of(self, pointers: list[Any], k: int, i: Any) -> Any:
-        if self.inner[k] == 0:
-            return pointers[k]
-        step = i if self.inner[k] == 1 else self.b.mul(i, self.strides[k][-1])
-        return self.b.gep(pointers[k], [step], inbounds=True)
-
-    def _read(self, k: int, pointer: Any, lanes: int = 1) -> Any:
-        dtype = self.loop.accesses[k].dtype
-        if lanes > 1:
-            kind = Lanes(memory_type(dtype), lanes)
-            value = self.b.load(self.b.bitcast(pointer, kind.as_pointer()), align=dtype.itemsize)
-        else:
-            value = self.b.load(pointer)
-        if dtype.kind == "b":
-            return self.b.icmp_unsigned("!=", value, ir.Constant(value.type, 0))
-        return value
-
-    def _write(self, k: int, pointer: Any, value: Any) -> None:
-        dtype = self.loop.accesses[k].dtype
-        if dtype.kind == "b":
-            value = self.b.zext(value, like(BYTE, value.type))
-        if isinstance(value.type, ir.VectorType):
-            self.b.store(value, self.b.bitcast(pointer, value.type.as_pointer()), align=dtype.itemsize)
-        else:
-            self.b.store(value, pointer)
+    def _scatter(self, pointers: list[Any], store: Any, i: Any, value: Any, lanes: int) -> None:
+        """Store the lanes one after the other: they may go to the same place."""
+        for lane, pointer in enumerate(self._spread(pointers, store, i, lanes)):
+            one = self.b.extract_element(value, ir.Constant(LANE, lane))
+            if store.how == "set":
+                self._write(store.access, pointer, one)
+            else:
+                self._accumulate(store, pointer, one)
 
     def _accumulate(self, store: Any, pointer: Any, value: Any, lanes: int = 1) -> None:
         so_far = self._read(store.access, pointer, lanes)

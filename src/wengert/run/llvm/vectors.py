@@ -2,10 +2,10 @@
 
 LLVM's loop vectoriser works on any loop, but it and the passes that prepare loops for it take most of the time of
 compilation, and all that they could find out of most loops is known here beforehand: that iterations are independent
-or sum up, that entries lie side by side, what does not change from one to the next.  Such loops are written with
-vectors, for as many entries as fill a register, with a loop for the entries that are left over; what remains to be
-done is to choose instructions.  In the loop for the rest, functions of the mathlib are called and not inlined, so that
-their formulas go through LLVM once.
+or sum up, which entries lie side by side, what does not change from one to the next. Such loops are written with
+vectors (:mod:`.memory` says how these are read and written), for as many entries as fill a register, with a loop for
+the entries that are left over; what remains to be done is to choose instructions. In the loop for the rest, functions
+of the mathlib are called and not inlined, so that their formulas go through LLVM once.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from .. import llvm
-from .loops import Const, Load, Loop, Op
+from .loops import Const, Load, Loop, Op, Pick, Store
 from .operations import is_native
 
 AUTOMATIC: Final = 0
 """Leave the loop to LLVM's vectoriser."""
+COPY: Final = -1
+"""Let the C library copy the innermost axis."""
 _SLOW: Final = frozenset({"fmod", "remainder", "floor_divide"})
 """Operations that no processor has for vectors."""
 
@@ -46,7 +48,9 @@ def lanes(loop: Loop, inner: Sequence[int], fixed: Sequence[bool]) -> int:
         For each access whether it stays where it is.
     """
     views = loop.accesses
-    if any(view.indexed or not is_native(view.dtype) for view in views):
+    if len(loop.body) == 1 and isinstance(loop.body[0], Load) and all(_copies(loop, s, inner) for s in loop.stores):
+        return COPY
+    if any(not is_native(view.dtype) for view in views):
         return AUTOMATIC
     dtypes = [view.dtype for view in views]
     for item in loop.body:
@@ -56,20 +60,25 @@ def lanes(loop: Loop, inner: Sequence[int], fixed: Sequence[bool]) -> int:
             if item.name in _SLOW:
                 return AUTOMATIC
             dtypes += [*item.dtypes, item.out]
-        elif not isinstance(item, Load):
-            return AUTOMATIC
-    if any(not is_native(dtype) for dtype in dtypes) or any(store.at for store in loop.stores):
+    if any(not is_native(dtype) for dtype in dtypes):
         return AUTOMATIC
     if all(fixed):
         return 1
-    if any(step not in (0, 1) for step in inner):
+    if any(inner[store.access] == 0 and store.how == "set" and not store.at for store in loop.stores):
         return AUTOMATIC
-    if any(inner[store.access] == 0 and store.how == "set" for store in loop.stores):
-        return AUTOMATIC
-    if len(loop.body) == 1 and isinstance(loop.body[0], Load) and all(store.how == "set" for store in loop.stores):
-        return AUTOMATIC  # it copies, which LLVM knows how to do
     written = {store.access for store in loop.stores}
     if any(isinstance(item, Load) and item.access in written and inner[item.access] == 0 for item in loop.body):
         return AUTOMATIC
+    if any(isinstance(item, Pick) and item.access in written for item in loop.body):
+        return AUTOMATIC
     widest = max((dtype.itemsize for dtype in dtypes if dtype.kind != "b"), default=1)
     return _register() // widest
+
+
+def _copies(loop: Loop, store: Store, inner: Sequence[int]) -> bool:
+    """Say whether a store of a loop over one loaded value copies what lies side by side."""
+    source = loop.body[store.item]
+    assert isinstance(source, Load)
+    if store.how != "set" or store.at or inner[store.access] != 1 or inner[source.access] != 1:
+        return False
+    return bool(loop.accesses[store.access].dtype == loop.accesses[source.access].dtype)

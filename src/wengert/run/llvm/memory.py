@@ -1,0 +1,187 @@
+"""Loads and stores of a kernel: of entries side by side, with gaps between them, and at computed places.
+
+A vector of entries that lie side by side is one load.  Of others it is put together entry by entry, and taken apart for
+a store, while all that is computed with it still has its lanes.  A computed place that is the same for a whole row,
+as in ``x[rows]``, is looked up before the row, along which entries lie side by side again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+
+from .loops import Loop, Pick
+from .mathlib.emit import Lanes, like
+from .scalars import BYTE, INDEX, memory_type
+
+LANE = ir.IntType(32)
+
+
+class Memory:
+    """What an :class:`~.emit.Emitter` reads and writes with.
+
+    Attributes
+    ----------
+    values : list or dict
+        The items computed so far, for the point or the vector at hand.
+    coordinates : dict
+        Computed coordinates that were looked at already.
+    rows : dict
+        Where the rows begin that loads and stores at computed places stay in.
+    apart : dict
+        How far the lanes of a vector lie apart, for accesses with gaps.
+    """
+
+    b: ir.IRBuilder
+    loop: Loop
+    lanes: int
+    inner: list[int]
+    strides: list[Any]
+    extents: list[list[Any]]
+
+    def __init__(self) -> None:
+        self.values: Any = []
+        self.coordinates: dict[Any, tuple[Any, Any]] = {}
+        self.rows: dict[Any, Any] = {}
+        self.apart: dict[int, list[Any]] = {}
+
+    # -- vectors ------------------------------------------------------------------------------------------------------
+
+    def _wide(self, value: Any) -> Any:
+        """Return a scalar in all lanes."""
+        kind = Lanes(value.type, self.lanes)
+        if isinstance(value, ir.Constant):
+            return ir.Constant(kind, value.constant)
+        one = self.b.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(LANE, 0))
+        return self._shuffle(one, ir.Constant(ir.VectorType(LANE, self.lanes), [ir.Constant(LANE, 0)] * self.lanes))
+
+    def _shuffle(self, vector: Any, mask: Any) -> Any:
+        moved = self.b.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), mask)
+        moved.type = vector.type
+        return moved
+
+    def _multiples(self, k: int) -> list[Any]:
+        """Return how far the lanes of a vector lie apart, for an access whose entries do not lie side by side."""
+        stride = self.strides[k][-1]
+        return [self.b.mul(stride, ir.Constant(INDEX, lane)) for lane in range(self.lanes)]
+
+    # -- computed places ----------------------------------------------------------------------------------------------
+
+    def _place(self, index: int) -> Any:
+        """Return a computed coordinate as it was computed, in 64 bits."""
+        value = self.values[index]
+        wide = like(INDEX, value.type)
+        return value if value.type == wide else self.b.sext(value, wide)
+
+    def _coordinate(self, k: int, axis: int, index: int) -> tuple[Any, Any]:
+        """Return a computed coordinate counted from the front, and whether it lies inside."""
+        known = self.coordinates.get((k, axis, index))
+        if known is not None:
+            return known
+        b, value, size = self.b, self._place(index), self.extents[k][2 * axis]
+        if isinstance(value.type, ir.VectorType):
+            size = self._wide(size)
+        counted = b.select(b.icmp_signed("<", value, ir.Constant(value.type, 0)), b.add(value, size), value)
+        found = self.coordinates[k, axis, index] = counted, b.icmp_unsigned("<", counted, size)
+        return found
+
+    def _inside(self, k: int, at: tuple[int, ...], safe: bool) -> list[Any]:
+        """Return computed coordinates clipped to the inside."""
+        if safe:
+            return [self._place(index) for index in at]
+        clipped = []
+        for axis, index in enumerate(at):
+            counted, inside = self._coordinate(k, axis, index)
+            clipped.append(self.b.select(inside, counted, ir.Constant(counted.type, 0)))
+        return clipped
+
+    def _moved(self, k: int, pointer: Any, coordinates: list[Any], safe: bool) -> Any:
+        for axis, coordinate in enumerate(coordinates):
+            pointer = self.b.gep(pointer, [self.b.mul(coordinate, self.extents[k][2 * axis + 1])], inbounds=safe)
+        return pointer
+
+    def _picked(self, pointers: list[Any], k: int, i: Any, at: tuple[int, ...], safe: bool) -> Any:
+        """Return the address of the entry that computed coordinates point to."""
+        return self._moved(k, self._entry_of(pointers, k, i), self._inside(k, at, safe), safe)
+
+    def _spread(self, pointers: list[Any], item: Any, i: Any, lanes: int) -> list[Any]:
+        """Return the addresses of the entries that computed coordinates point to, for each lane."""
+        b, found = self.b, []
+        inside = self._inside(item.access, item.at, item.safe)
+        for lane in range(lanes):
+            here = [b.extract_element(c, ir.Constant(LANE, lane)) for c in inside]
+            at = b.add(i, ir.Constant(INDEX, lane)) if lane else i
+            found.append(self._moved(item.access, self._entry_of(pointers, item.access, at), here, item.safe))
+        return found
+
+    def _pick(self, pointers: list[Any], item: Pick, i: Any, lanes: int) -> Any:
+        row = self.rows.get(item) if self.inner[item.access] else None
+        if row is not None:
+            return self._read(item.access, self._along(row, item.access, i), lanes)
+        if lanes == 1:
+            return self._read(item.access, self._picked(pointers, item.access, i, item.at, item.safe))
+        return self._gathered(item.access, self._spread(pointers, item, i, lanes))
+
+    def _outside(self, k: int, at: tuple[int, ...]) -> Any:
+        b = self.b
+        found: Any = None
+        for axis, index in enumerate(at):
+            _, inside = self._coordinate(k, axis, index)
+            outside = b.zext(b.not_(inside), like(INDEX, inside.type))
+            found = outside if found is None else b.or_(found, outside)
+        return found
+
+    def _hoist_row(self, pointers: list[Any], item: Any) -> None:
+        """Note where the row begins that a load or store stays in."""
+        inside = self._inside(item.access, item.at, item.safe)
+        self.rows[item] = self._moved(item.access, pointers[item.access], inside, item.safe)
+
+    # -- entries -------------------------------------------------------------------------------------------------------
+
+    def _entry_of(self, pointers: list[Any], k: int, i: Any) -> Any:
+        return self._along(pointers[k], k, i)
+
+    def _along(self, pointer: Any, k: int, i: Any) -> Any:
+        """Return the address of a row's entry."""
+        if self.inner[k] == 0:
+            return pointer
+        step = i if self.inner[k] == 1 else self.b.mul(i, self.strides[k][-1])
+        return self.b.gep(pointer, [step], inbounds=True)
+
+    def _read(self, k: int, pointer: Any, lanes: int = 1) -> Any:
+        dtype = self.loop.accesses[k].dtype
+        if lanes > 1 and self.inner[k] not in (0, 1):
+            return self._gathered(k, [self.b.gep(pointer, [step]) for step in self.apart[k]])
+        if lanes > 1:
+            kind = Lanes(memory_type(dtype), lanes)
+            value = self.b.load(self.b.bitcast(pointer, kind.as_pointer()), align=dtype.itemsize)
+        else:
+            value = self.b.load(pointer)
+        if dtype.kind == "b":
+            return self.b.icmp_unsigned("!=", value, ir.Constant(value.type, 0))
+        return value
+
+    def _gathered(self, k: int, places: list[Any]) -> Any:
+        """Read a vector from where its entries lie."""
+        b, dtype = self.b, self.loop.accesses[k].dtype
+        vector = ir.Constant(Lanes(memory_type(dtype), len(places)), ir.Undefined)
+        for lane, place in enumerate(places):
+            kind = vector.type
+            vector = b.insert_element(vector, b.load(place), ir.Constant(LANE, lane))
+            vector.type = kind
+        return b.icmp_unsigned("!=", vector, ir.Constant(vector.type, 0)) if dtype.kind == "b" else vector
+
+    def _write(self, k: int, pointer: Any, value: Any) -> None:
+        dtype = self.loop.accesses[k].dtype
+        if isinstance(value.type, ir.VectorType) and self.inner[k] not in (0, 1):
+            for lane, step in enumerate(self.apart[k]):
+                one = self.b.extract_element(value, ir.Constant(LANE, lane))
+                self._write(k, self.b.gep(pointer, [step]), one)
+            return
+        if dtype.kind == "b":
+            value = self.b.zext(value, like(BYTE, value.type))
+        if isinstance(value.type, ir.VectorType):
+            self.b.store(value, self.b.bitcast(pointer, value.type.as_pointer()), align=dtype.itemsize)
+        else:
+            self.b.store(value, pointer)
