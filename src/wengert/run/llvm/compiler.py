@@ -47,29 +47,27 @@ def _emit(module: ir.Module, name: str, what: Any) -> None:
 def compiled(wanted: Sequence[Any]) -> list[bytes]:
     """Return code for kernels, ready to be put into memory; each exports :data:`~wengert.run.llvm.kernels.NAME`.
 
-    All loops go through LLVM at once, in one module for each core: what is the same for all modules is paid once.
-    Products only call BLAS and are not optimised.
+    All go through LLVM at once, loops in one module for each core: what is the same for all modules is paid once.
+    Regions, each of which has much in it, are modules of their own, the largest first.  Products only call BLAS and are
+    not optimised.
     """
     found: list[Any] = [None] * len(wanted)
-    loops = []
+    loops, alone = [], []
     for k, what in enumerate(wanted):
         if what[0] == "product":
             found[k] = ready(compile_quickly(emit_module(what)))
-        elif what[0] == "region":
-            found[k] = ready(object_code(optimise(emit_module(what))))
         else:
-            loops.append(k)
-    if not POSSIBLE:
-        made = compile_together([functools.partial(emit_module, wanted[k]) for k in loops])
-        for k, code in zip(loops, made, strict=True):
-            found[k] = code
-        return found
+            (alone if what[0] == "region" or not POSSIBLE else loops).append(k)
+    alone.sort(key=lambda k: -len(repr(wanted[k])) if wanted[k][0] == "region" else 0)
     groups = []
     for kind in (False, True):
         alike = [k for k in loops if _in_vectors(wanted[k]) == kind]
         groups += _shares(wanted, alike, min(len(alike), os.cpu_count() or 1))
-    made = compile_together([functools.partial(_emit_group, wanted, group) for group in groups])
-    for group, code in zip(groups, made, strict=True):
+    makers = [functools.partial(emit_module, wanted[k]) for k in alone]
+    made = compile_together(makers + [functools.partial(_emit_group, wanted, group) for group in groups])
+    for k, code in zip(alone, made, strict=False):
+        found[k] = ready(code)
+    for group, code in zip(groups, made[len(alone) :], strict=True):
         for k in group:
             found[k] = link(code, _name(k), NAME) or object_code(optimise(emit_module(wanted[k])))
     return found
