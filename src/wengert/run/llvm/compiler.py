@@ -52,7 +52,8 @@ def compiled(wanted: Sequence[Any]) -> list[bytes]:
     not optimised.
     """
     found: list[Any] = [None] * len(wanted)
-    loops, alone = [], []
+    loops: list[int] = []
+    alone: list[int] = []
     for k, what in enumerate(wanted):
         if what[0] == "product":
             found[k] = ready(compile_quickly(emit_module(what)))
