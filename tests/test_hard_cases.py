@@ -22,7 +22,9 @@ inf, nan = np.inf, np.nan
 
 
 def derivative(f: Callable[..., Any], x: Any) -> Any:
-    """Return the derivative of a function of one argument with a scalar result, the same in both modes."""
+    """Return the derivative of a function of one argument with a scalar result, the same in both modes, interpreted
+    and compiled.
+    """
     x = np.asarray(x, float)[()]
     reverse = wg.grad(f)(x)
     forward = wg.jacobian(f, mode="forward")(x)
@@ -31,6 +33,8 @@ def derivative(f: Callable[..., Any], x: Any) -> Any:
     np.testing.assert_allclose(pull(np.ones_like(value))[0], reverse, rtol=1e-12, atol=1e-14)
     if not np.ndim(x):
         np.testing.assert_allclose(wg.jvp(f, (x,), (1.0,))[1], reverse, rtol=1e-12, atol=1e-14)
+    for compiled in wg.jit(lambda x: (wg.grad(f)(x), wg.jacobian(f, mode="forward")(x)))(x):
+        np.testing.assert_allclose(compiled, reverse, rtol=1e-11, atol=1e-14)
     assert np.shape(reverse) == np.shape(x)
     return reverse
 
@@ -127,6 +131,10 @@ def test_reverse_through_a_while_loop_whose_trip_count_depends_on_the_data() -> 
 
     for x in (0.5, 1.5, 3.0, 7.0):
         np.testing.assert_allclose(derivative(halved, x), differences(halved, np.asarray(x)), rtol=1e-6)
+    slope = wg.jit(wg.grad(halved))
+    assert "loop while" in slope.lower(3.0).captured[0]  # one program for all trip counts
+    for x in (0.5, 1.5, 3.0, 7.0, 40.0):
+        np.testing.assert_allclose(slope(x), wg.grad(halved)(x), rtol=1e-11)
 
 
 # -- kinks, poles, ties -----------------------------------------------------------------------------------------------
@@ -546,6 +554,7 @@ def test_a_long_chain() -> None:
         return x
 
     np.testing.assert_allclose(wg.grad(chain)(0.5), 1.00001 ** (n // 2), rtol=1e-9)
+    np.testing.assert_allclose(wg.jit(wg.grad(chain))(0.5), 1.00001 ** (n // 2), rtol=1e-9)  # as a loop
     np.testing.assert_allclose(wg.jvp(chain, (0.5,), (1.0,))[1], 1.00001 ** (n // 2), rtol=1e-9)
 
 
@@ -560,6 +569,7 @@ def test_a_wide_fan_out() -> None:
         return total
 
     np.testing.assert_allclose(wg.grad(fan)(0.5), np.cos(0.5) * n * (n - 1) / 2)
+    np.testing.assert_allclose(wg.jit(wg.grad(fan))(0.5), np.cos(0.5) * n * (n - 1) / 2)
     np.testing.assert_allclose(wg.jvp(fan, (0.5,), (1.0,))[1], np.cos(0.5) * n * (n - 1) / 2)
 
 
