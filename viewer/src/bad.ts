@@ -1,13 +1,20 @@
 /** What is not finite, and where it began. */
 import { computed } from '@preact/signals';
-import type { DataRecord } from './document';
+import type { DataRecord, Num } from './document';
 import { model, recordOf } from './state';
-import { statsOf } from './text/numbers';
+import { num } from './text/numbers';
 
 export function broken(record: DataRecord | null): boolean {
   if (!record) return false;
-  const stats = statsOf(record);
-  return stats.nan + stats.inf > 0;
+  if (record.stats) return record.stats.nan + record.stats.inf > 0;
+  // Asked of every value of the graph: no statistics are made for it.
+  for (const x of record.v ?? []) if (typeof x === 'number' ? !Number.isFinite(x) : isBroken(x)) return true;
+  return false;
+}
+
+function isBroken(x: Num): boolean {
+  if (typeof x === 'object') return !Number.isFinite(num(x));
+  return x === 'nan' || x === 'inf' || x === '-inf';
 }
 
 /** For each pass the first equation whose result is not finite although all that it reads is; null where all is well. */

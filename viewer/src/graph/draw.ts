@@ -26,6 +26,8 @@ interface NodeParts {
   group: SVGGElement;
   value: SVGTextElement | null;
   back: SVGTextElement | null;
+  /** Of a collapsed group: what it says at every step. */
+  fixed: string[];
 }
 
 interface EdgeParts {
@@ -161,6 +163,7 @@ export class Drawing {
     g.append(svg('text', { class: 'op', x: middle, y: 23, 'text-anchor': 'middle' }, title));
     let value: SVGTextElement | null = null;
     let back: SVGTextElement | null = null;
+    let fixed: string[] = [];
     if (item.node) {
       value = svg('text', { class: 'value', x: middle, y: 23 + LINE, 'text-anchor': 'middle' });
       back = svg('text', { class: 'back', x: middle, y: 23 + 2 * LINE, 'text-anchor': 'middle' });
@@ -170,7 +173,7 @@ export class Drawing {
       const pattern = this.pattern(item.node);
       if (pattern) g.append(badge(pattern, width));
     } else {
-      const fixed = fixedLines(this.model, this.model.doc.graph.groups[item.group]);
+      fixed = fixedLines(this.model, this.model.doc.graph.groups[item.group]);
       fixed.forEach((line, k) => {
         g.append(svg('text', { class: 'count', x: middle, y: 24 + LINE * (k + 1), 'text-anchor': 'middle' }, line));
       });
@@ -179,7 +182,7 @@ export class Drawing {
       this.toggles(g, item.group);
       g.setAttribute('tabindex', '0');
     }
-    return { outer, group: g, value, back };
+    return { outer, group: g, value, back, fixed };
   }
 
   /** The way into a loop, a branch or a call. */
@@ -272,11 +275,13 @@ export class Drawing {
     const { model } = this;
     const last = mode === 'reverse' ? 2 * model.equationNodes.length + 1 - own.first : own.last + 1;
     const line = step >= last ? gradientLine(model, own, mode) : '';
-    parts!.back!.textContent = line;
-    parts!.group.classList.toggle('done', step > own.last);
-    parts!.group.classList.toggle('pushed', mode === 'forward');
-    const said = [...fixedLines(model, own), line].filter(Boolean).join(', ');
-    parts!.group.setAttribute('aria-label', `Group ${own.label}, ${said}, collapsed`);
+    const { group, back, fixed } = parts!;
+    group.classList.toggle('done', step > own.last);
+    group.classList.toggle('pushed', mode === 'forward');
+    const said = `Group ${[own.label, ...fixed, line].filter(Boolean).join(', ')}, collapsed`;
+    if (group.getAttribute('aria-label') === said) return; // nothing to draw again
+    back!.textContent = line;
+    group.setAttribute('aria-label', said);
   }
 
   private adjoint(value: number, shape: number[], step: number, output: boolean): string {

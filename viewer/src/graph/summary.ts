@@ -1,8 +1,8 @@
 /** What a collapsed group says of what is in it: equations, parameters, time, the largest gradient. */
-import type { Doc, Group } from '../document';
+import type { DataRecord, Doc, Group } from '../document';
 import type { Model, Mode } from '../model';
-import { live, recordOf } from '../state';
-import { bytes, entries, grouped, num, seconds, shapeText, short, statsOf } from '../text/numbers';
+import { live } from '../state';
+import { bytes, entries, grouped, num, seconds, shapeText, short } from '../text/numbers';
 
 export interface Parameter {
   value: number;
@@ -65,19 +65,34 @@ export function largest(model: Model, group: Group, mode: Mode): Largest {
 
 function search(model: Model, group: Group, mode: Mode): Largest {
   const kind = mode === 'reverse' ? 'adjoint' : 'tangent';
+  const { graph, sweeps } = model.doc;
+  const changed = live.value?.[kind]; // as `recordOf` does, without asking for the moment's document each time
   let found: Largest = null;
   for (let k = group.first; k <= group.last; k++)
-    for (const value of model.doc.graph.equations[k].outputs) {
-      const record = recordOf(kind, value);
+    for (const value of graph.equations[k].outputs) {
+      const record = changed ? changed.get(value) : sweeps.records[sweeps[kind][value] ?? -1];
       if (!record) continue;
-      const stats = statsOf(record);
-      if (!stats.nan && !stats.inf && stats.min === undefined) continue; // an empty array
-      // Nothing is larger than what is no finite number.
-      const size = stats.nan ? NaN : stats.inf ? Infinity : Math.max(Math.abs(num(stats.min)), Math.abs(num(stats.max)));
+      const size = magnitude(record);
       if (Number.isNaN(size)) return { size, value };
-      if (!found || size > found.size) found = { size, value };
+      if (size > (found?.size ?? -1)) found = { size, value };
     }
   return found;
+}
+
+/** The largest magnitude of a value's entries: NaN where one of them is none, and of an empty array -1. */
+function magnitude(record: DataRecord): number {
+  const { stats } = record;
+  if (stats) {
+    if (stats.nan) return NaN;
+    return stats.inf ? Infinity : Math.max(Math.abs(num(stats.min)), Math.abs(num(stats.max)));
+  }
+  let top = -1;
+  for (const x of record.v ?? []) {
+    const size = Math.abs(typeof x === 'number' ? x : num(x));
+    if (Number.isNaN(size)) return NaN;
+    if (size > top) top = size;
+  }
+  return top;
 }
 
 /** The lines of a collapsed group that do not change with the step. */

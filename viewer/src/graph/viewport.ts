@@ -140,7 +140,8 @@ export class Viewport {
   }
 
   private place(): void {
-    this.scene?.setAttribute('transform', `translate(${this.x} ${this.y}) scale(${this.scale})`);
+    const transform = `translate(${this.x} ${this.y}) scale(${this.scale})`;
+    if (this.scene && this.scene.getAttribute('transform') !== transform) this.scene.setAttribute('transform', transform);
   }
 
   private draw = (): void => {

@@ -114,5 +114,5 @@ export function bytes(count: number): string {
 }
 
 export function grouped(count: number): string {
-  return count >= 1e18 ? 'more than 10¹⁸' : count.toLocaleString('en-US');
+  return count >= 1e18 ? 'more than 10¹⁸' : String(Math.round(count)).replace(/\B(?=(\d{3})+$)/g, ',');
 }
