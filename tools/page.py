@@ -33,6 +33,10 @@ BUNDLED = {
 """Packages that the page contains -> where their source is to be had."""
 
 
+FONTS = ("katex", "fonts of KaTeX", "OFL-1.1", "https://github.com/KaTeX/katex-fonts")
+"""Fonts that come with a package, under a licence of their own: package, name, licence, home."""
+
+
 def npm(*arguments: str) -> None:
     """Run npm in the viewer's folder."""
     program = shutil.which("npm")
@@ -81,9 +85,17 @@ def licences() -> str:
         folder = VIEWER / "node_modules" / name
         package = json.loads((folder / "package.json").read_text(encoding="utf-8"))
         (text,) = sorted(folder.glob("LICENSE*"))
-        head = f"{name} {package['version']}, {package['license']}, {home}"
-        parts.append(f"{head}\n{'-' * len(head)}\n\n{text.read_text(encoding='utf-8').strip()}\n")
+        parts.append(_licence(f"{name} {package['version']}, {package['license']}, {home}", text))
+        if name == FONTS[0]:
+            _, called, licence, source = FONTS
+            parts.append(
+                _licence(f"{called} {package['version']}, {licence}, {source}", VIEWER / "licences" / "OFL-1.1.txt")
+            )
     return "\n".join(parts)
+
+
+def _licence(head: str, text: Path) -> str:
+    return f"{head}\n{'-' * len(head)}\n\n{text.read_text(encoding='utf-8').strip()}\n"
 
 
 def main() -> int:

@@ -44,7 +44,7 @@ def test_the_lock_file_names_no_place_to_download_from() -> None:
 def heads() -> list[str]:
     """Return the line that introduces each package in the list of licences: name and version, licence, home."""
     lines = (ROOT / "src" / "wengert" / "view" / "page" / "LICENSES.txt").read_text(encoding="utf-8").splitlines()
-    return [line for line, below in pairwise(lines) if below and set(below) == {"-"}]
+    return [line for line, below in pairwise(lines) if below == "-" * len(line) and line.count(", ") == 2]
 
 
 def test_the_project_states_the_licences_of_what_it_ships() -> None:

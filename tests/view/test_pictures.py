@@ -19,6 +19,8 @@ import pytest
 
 import wengert as wg
 
+from .conftest import drawn
+
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed (it comes with matplotlib)")
 
 KEPT = Path(__file__).parent / "pictures"
@@ -52,6 +54,60 @@ def of_f() -> Any:
     return wg.view(lecture.f, 2.0, 3.0, open=False, symbolic=False)
 
 
+def relax(x: Any) -> Any:
+    for _ in range(6):
+        for _ in range(5):
+            x = np.sin(x) * 1.2
+    return np.sum(x)
+
+
+def of_loops() -> Any:
+    return wg.view(wg.jit(relax), np.linspace(0.5, 1, 4), open=False, symbolic=False)
+
+
+def mlp(x: Any, w1: Any, w2: Any, w3: Any) -> Any:
+    return np.mean((np.tanh(np.tanh(x @ w1) @ w2) @ w3) ** 2)
+
+
+def of_layers() -> Any:
+    rng = np.random.default_rng(0)
+    args = [rng.standard_normal(shape) for shape in ((8, 3), (3, 5), (5, 4), (4, 1))]
+    return wg.view(mlp, *args, parameters=(1, 2, 3), open=False, symbolic=False)
+
+
+def of_nan() -> Any:
+    return wg.view(lambda x: np.sqrt(x) + np.log(x - 4.0), 1.0, open=False, symbolic=False)
+
+
+def timeless(make: Callable[[], Any]) -> Callable[[], Any]:
+    """Make a page without what has been measured, which is another time each time."""
+
+    def made() -> Any:
+        page = make()
+        for road in page.document["reports"]["roads"]["roads"]:
+            road["seconds"] = 1e-6
+        for sweep in page.document["reports"]["costs"]["sweeps"]:
+            sweep["seconds"] = 1e-6
+        return page
+
+    return made
+
+
+def click(where: str) -> Callable[[Any], None]:
+    def act(tab: Any) -> None:
+        tab.locator(where).first.click()
+        drawn(tab)
+
+    return act
+
+
+def collapse(tab: Any) -> None:
+    tab.get_by_role("button", name="Collapse all").click()
+    drawn(tab)
+    tab.keyboard.press("End")
+    tab.get_by_role("button", name="Fit").click()
+
+
 VIEWS: dict[str, tuple[Callable[[], Any], str, list[Callable[[Any], None]]]] = {
     "inputs": (of_f, "light", []),
     "backward": (of_f, "light", [press("ArrowRight", 7)]),
@@ -59,6 +115,17 @@ VIEWS: dict[str, tuple[Callable[[], Any], str, list[Callable[[Any], None]]]] = {
     "jacobian": (of_f, "light", [panel("jacobian")]),
     "duality": (of_f, "light", [panel("duality")]),
     "network": (xor, "light", [press("End"), panel("training")]),
+    "forward": (of_f, "light", [press("f"), press("ArrowRight", 3)]),
+    "table": (of_f, "light", [press("End"), panel("table")]),
+    "schedule": (of_f, "dark", [panel("graph")]),
+    "patterns": (of_f, "light", [press("End"), panel("patterns")]),
+    "roads": (timeless(of_f), "light", [panel("roads")]),
+    "costs": (timeless(of_f), "dark", [panel("costs")]),
+    "find": (of_nan, "light", [press("End"), click("button.alarm")]),
+    "groups": (of_layers, "light", [collapse, panel("find")]),
+    "loops": (of_loops, "light", [click(".door"), click(".door"), press("ArrowRight", 2)]),
+    "tours": (lambda: wg.view(open=False), "light", []),
+    "menu": (of_f, "dark", [click(".menu summary")]),
 }
 
 
