@@ -31,7 +31,7 @@ export function CostsPanel() {
       <h3>One sweep</h3>
       <Scroll name="costs">
         <table>
-          <thead><tr><th>what</th><th class="num">operations</th><th class="num">of the function</th><th class="num">time</th><th class="num">peak memory</th></tr></thead>
+          <thead><tr><th>what</th><th class="num">operations</th><th class="num">× function</th><th class="num">time</th><th class="num">peak</th></tr></thead>
           <tbody>
             {costs.sweeps.map((s) => (
               <tr key={s.what}><th scope="row">{s.what}</th><td class="num">{grouped(s.operations)}</td><td class="num">{short(s.operations / base, 3)}×</td>

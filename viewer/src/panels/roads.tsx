@@ -21,7 +21,7 @@ export function RoadsPanel() {
       </p>
       <Scroll name="four roads">
         <table class="roads">
-          <thead><tr><th>road</th><th>value</th><th class="num">error</th><th class="num">time</th><th class="num">operations</th></tr></thead>
+          <thead><tr><th>road</th><th>value</th><th class="num">error</th><th class="num">time</th><th class="num"><abbr title="operations">ops</abbr></th></tr></thead>
           <tbody>
             {roads.roads.map((r) => (
               <>

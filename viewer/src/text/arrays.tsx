@@ -60,9 +60,15 @@ export function asMatrix(record: DataRecord, shape: number[]): Matrix {
 function NumberGrid({ rows, columns, v }: Matrix) {
   const top = Math.max(...v.map((x) => Math.abs(num(x))).filter(Number.isFinite), 0);
   // A long column is written as a row; its shape says what it is.
-  const across = columns === 1 ? Math.min(rows, 6) : columns;
+  const across = columns === 1 ? Math.min(rows, 5) : columns;
+  const place = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const grid = place.current!;
+    if (grid.scrollWidth > grid.clientWidth) grid.tabIndex = 0; // to be scrolled by keyboard
+    else grid.removeAttribute('tabindex');
+  });
   return (
-    <div class="grid" style={{ gridTemplateColumns: `repeat(${across}, minmax(0, auto))` }} role="img"
+    <div class="grid" ref={place} style={{ gridTemplateColumns: `repeat(${across}, auto)` }} role="img"
       aria-label={`${rows} by ${columns}: ${v.map((x) => short(x, 3)).join(', ')}`}>
       {v.map((x, k) => {
         const colour = tint(num(x), top, isDark());
