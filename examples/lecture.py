@@ -51,3 +51,11 @@ def xor_point():
     w1, b1 = np.round(rng.standard_normal((2, 6)), 3), np.round(0.1 * rng.standard_normal(6), 3)
     w2, b2 = np.round(0.6 * rng.standard_normal((6, 1)), 3), np.zeros(1)
     return x, target, w1, b1, w2, b2
+
+
+def relaxation(u, rate):
+    for _ in range(8):
+        for _ in range(5):
+            u = u - rate * (u**3 - u)
+        u = np.tanh(2 * u)
+    return np.sum(u)

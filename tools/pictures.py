@@ -50,6 +50,19 @@ def network(tab: Any) -> None:
     tab.locator("#tab-training").click()
 
 
+def loops(tab: Any) -> None:
+    """Inside of two loops, in the middle of an iteration of each."""
+    for depth in range(2):
+        tab.locator(".door").click()
+        tab.wait_for_timeout(600)
+        tab.locator(".insidebar input").nth(depth).fill("2")
+    tab.mouse.move(0, 0)
+    tab.evaluate("document.activeElement.blur()")  # a slider that has the focus takes the arrows for itself
+    tab.wait_for_timeout(600)
+    press(tab, "Shift+ArrowRight", 2)
+    press(tab, "ArrowRight", 3)
+
+
 def main() -> int:
     from playwright.sync_api import sync_playwright
 
@@ -71,6 +84,7 @@ def main() -> int:
             "light",
             network,
         ),
+        "loops": (wg.view(wg.jit(lecture.relaxation), 0.3, 0.2, open=False), "light", loops),
     }
     PICTURES.mkdir(exist_ok=True)
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--force-color-profile=srgb"]

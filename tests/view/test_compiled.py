@@ -9,6 +9,8 @@ import numpy as np
 import wengert as wg
 from wengert.run import llvm
 
+from .conftest import drawn
+
 
 def mlp(x: Any, w: Any, b: Any) -> Any:
     h = np.tanh(x @ w + b)
@@ -66,6 +68,31 @@ def test_the_page_says_what_each_equation_takes(show: Any) -> None:
     rows = [int(text.split(":")[0]) - 1 for text in tab.locator(".results td:last-child").all_text_contents()]
     times = [steps[k]["seconds"] or 0 for k in rows]
     assert rows and times == sorted(times, reverse=True)
+
+
+def test_the_times_of_groups_add_up_to_that_of_the_call(show: Any) -> None:
+    def f(x: Any) -> Any:
+        for _ in range(4):
+            x = np.cumsum(np.sin(x) * 1.5) @ np.eye(5)
+        return np.sum(x)
+
+    page = wg.view(wg.jit(f), np.ones(5), open=False, symbolic=False)
+    compiled, last = page.document["compiled"], len(page.document["graph"]["equations"]) - 1
+    page.document["graph"]["groups"] = [
+        {"label": name, "kind": "part", "first": a, "last": b, "parent": -1}
+        for name, a, b in (("one", 0, 9), ("two", 10, last))
+    ]
+    for step in compiled["steps"]:
+        step["seconds"] = 1e-3 if step["equations"] else 0.0
+    compiled["seconds"] = 0.25
+    tab = show(page)
+    tab.get_by_role("button", name="Collapse all").click()
+    drawn(tab)
+    times = [text.split(" · ")[1] for text in tab.locator(".node.group .count").all_text_contents() if " · " in text]
+    shares = {"ms": 1e-3, "µs": 1e-6, "s": 1.0}
+    assert len(times) == 2
+    total = sum(float(time.split()[0]) * shares[time.split()[1]] for time in times)
+    np.testing.assert_allclose(total, 0.25, rtol=0.02)
 
 
 def test_the_loops_of_a_jitted_function_are_those_that_were_captured() -> None:

@@ -35,15 +35,19 @@ export function kernelOf(doc: Doc, equation: number): { number: number; text: st
   return { number, text: `${name}: ${seconds(step.seconds)}, ${bytes(step.bytes)}${shared}` };
 }
 
-/** Seconds of a call that go to a group; a kernel that also computes other equations counts in part. */
+/** Seconds of a call that go to a group: its share of what the kernels take; one that also computes others counts in part. */
 export function secondsOf(doc: Doc, group: Group): number | null {
-  if (!doc.compiled) return null;
-  let sum = 0;
-  for (const step of doc.compiled.steps) {
-    const own = step.equations.filter((k) => k >= group.first && k <= group.last).length;
-    if (own) sum += ((step.seconds ?? 0) * own) / step.equations.length;
+  const { compiled } = doc;
+  if (!compiled) return null;
+  let own = 0;
+  let all = 0;
+  for (const { seconds, equations } of compiled.steps) {
+    const took = seconds ?? 0;
+    const inside = equations.filter((k) => k >= group.first && k <= group.last).length;
+    if (inside) own += (took * inside) / equations.length;
+    all += took;
   }
-  return sum;
+  return all ? (compiled.seconds * own) / all : null;
 }
 
 type Largest = { size: number; value: number } | null;
