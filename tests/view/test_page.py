@@ -376,6 +376,12 @@ def test_a_format_that_there_is_not_says_why_and_how_to_get_it(show: Any, monkey
     assert "Program as ONNX: not in this page: ONNX models are written by the package onnx." in text
     assert '.save("f.onnx")' in text
     assert tab.get_by_role("button", name="Program as ONNX").count() == 0
+    for shut in (lambda: keys(tab, "Escape"), lambda: tab.locator(".legend").click()):
+        assert tab.locator(".menu > div").is_visible()
+        shut()
+        assert not tab.locator(".menu > div").is_visible()
+        tab.locator(".menu summary").click()
+    keys(tab, "Escape")
 
 
 def test_large_programs_hold_no_other_formats(monkeypatch: pytest.MonkeyPatch) -> None:

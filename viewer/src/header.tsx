@@ -1,4 +1,4 @@
-import { useRef } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { exportJson, exportPng, exportSvg, exportText, type Format } from './export';
 import { firstBad } from './bad';
 import { reveal, viewport } from './graph/view';
@@ -19,6 +19,21 @@ export function Header() {
     act();
     menu.current?.removeAttribute('open');
   };
+  useEffect(() => {
+    const shut = (event: Event): void => {
+      const open = menu.current;
+      if (!open?.open) return;
+      if (event instanceof KeyboardEvent) {
+        if (event.key !== 'Escape') return;
+        if (open.contains(document.activeElement)) open.querySelector('summary')!.focus();
+      } else if (open.contains(event.target as Node)) return;
+      open.removeAttribute('open');
+    };
+    for (const kind of ['pointerdown', 'keydown'] as const) addEventListener(kind, shut);
+    return () => {
+      for (const kind of ['pointerdown', 'keydown'] as const) removeEventListener(kind, shut);
+    };
+  }, []);
   if (!d) return <header class="head"><span class="brand">Wengert</span></header>;
   const groups = d.graph.groups;
   return (
