@@ -1,4 +1,4 @@
-"""Run a benchmark that prints lines and put them into RESULTS.md: ``python -m benchmarks.record SECTION MODULE [ARGS]``.
+"""Run a benchmark that prints lines, and put those into RESULTS.md: ``python -m benchmarks.record SECTION MODULE``.
 
     python -m benchmarks.record "A copy as bound" benchmarks.copy_bound
 """
