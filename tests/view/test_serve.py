@@ -251,6 +251,8 @@ def test_the_command_shows_networks_graphs_and_training_steps(tmp_path: Path, mo
     inputs.write_text(json.dumps([written, json.loads(batch), [[1.0], [0.0]]]))
     made = shown("loss", "--at-file", str(inputs), "--parameters", "0")
     assert roles(made).count("parameter") == 4 and len(made["training"]["losses"]) > 2
+    result = CliRunner().invoke(build(), ["view", f"{file}:net", "--no-open"])
+    assert result.exit_code == 1 and "0 values for net(params" in result.output
     result = CliRunner().invoke(build(), ["view", f"{file}:optimizer", "--at", "2"])
     assert result.exit_code == 1 and "no function 'optimizer'" in result.output
     sys.modules.pop("wengert_user_networked", None)

@@ -39,7 +39,7 @@ class Shown:
         what, module = load(self.target, can_be_viewed)
         function = viewed(what).function
         args = [parse(text) for text in self.at] + (read_values(self.at_file, function) if self.at_file else [])
-        if is_network(what) and len(args) < _required(function):
+        if is_network(what) and len(args) == _required(function) - 1:
             args.insert(0, what.init(np.random.default_rng(0)))  # only the batch was given
 
         def run(*args: Any) -> Page:

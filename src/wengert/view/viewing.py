@@ -100,9 +100,9 @@ def view(
     Parameters
     ----------
     fun : callable, Graph or network, optional
-        A function of arrays, numbers or nested containers of them; what ``wg.jit`` returns (the page then shows what
-        it was compiled to); a :class:`Graph`; or a network of ``wengert.nn``, whose arguments are its parameters and a
-        batch.
+        A function of arrays, numbers or nested containers of them; what ``wg.jit`` returns (the page then shows
+        the loops that were captured, and what it was compiled to); a :class:`Graph`; or a network of ``wengert.nn``,
+        whose arguments are its parameters and a batch.
         Without it, the page has only its guided tours.
     *args
         The point.
