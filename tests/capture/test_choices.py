@@ -216,3 +216,21 @@ def test_pure_python_loops_stay_python():
         return np.sum(np.ones(sizes[2]) * x)
 
     check(f, 2.0)
+
+
+def test_branches_whose_writes_do_not_settle_are_python_s_own():
+    def f(u, s):
+        m = np.zeros((4, 4)) + u
+        if s > u[0]:
+            if u[1] < 5:
+                return s
+            s = s * 2
+        elif u[0] > -0.3:
+            v = 0.5 * u
+            row = m[0]
+            row[1] = 0.2 * s
+            v[0] = 0.4 * s
+        return s + np.sum(m * m) * 0.1
+
+    for u, s in ((np.array([0.3, -0.7, 1.1, 0.4]), 0.6), (np.array([0.9, -0.7, 1.1, 0.4]), 0.6)):
+        np.testing.assert_allclose(wg.jit(f)(u.copy(), s), f(u.copy(), s), rtol=1e-12)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import CellType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from .site import NEXT, RESULT, SITES, Site
 
 _SIGNAL = aval((), np.int64)
 Block = Callable[[], Any]
+
+_ATTEMPTS: Final = 24
+"""Arrays that branches write into up to which they are recorded anew when another one is found."""
 
 
 def choice(test: Any, then: Block, other: Block, number: int) -> None:
@@ -157,6 +160,8 @@ class _Choice:
                 with attempt():
                     branches = [_Branch(self, block) for block in self.blocks]
             except OuterWriteError as error:
+                if len(self.targets) >= _ATTEMPTS:
+                    raise NotCapturedError("which arrays a branch writes into does not settle") from error
                 self._add(error)
         merged = [self._merged(name, [b.ends[name] for b in branches]) for name in self.names]
         rows = [row for item in merged for row in item.rows]
