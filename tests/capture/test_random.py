@@ -95,3 +95,34 @@ def test_random_programs_within_budgets(source):
 @pytest.mark.filterwarnings("ignore:Under wg.jit:RuntimeWarning")
 def test_many_random_programs_within_budgets(source):
     compare_within_budgets(source)
+
+
+VIEW_BESIDE_A_RETURN = """
+def f(u, v, s, n):
+    w = np.ones(4) * s
+    m = np.zeros((4, 4)) + u
+    t = 0.2
+    if -1.0 < u[1] < 0.9:
+        w[-1] = 0.4 * 1.2
+        u, v = v, u
+    elif t > clipped(w[-1]):
+        w = w
+    else:
+        if s > (w[1] if 1 % 2 == 1 else s):
+            if v[-1] < (1.2 + 0.5):
+                return s
+            w[0] += 0.4 * clipped(0.5)
+            s = (1.2 if v[-1] > min(u[0], w[-1]) else max(v[-1], -0.3))
+        elif (w[0] > np.sin(-0.3)) or (t > -0.3):
+            v = 0.5 * u + 0.25 * v
+            row = m[0]
+            row[1] = 0.2 * t
+            v[0] = 0.4 * min(w[-1], s)
+    return s + 0.5 * t + np.sum(u) + np.sum(v * v) + np.sum(w) * 0.3 + np.sum(m * m) * 0.1
+"""
+
+
+@pytest.mark.filterwarnings("ignore:Under wg.jit:RuntimeWarning")
+def test_a_view_that_is_written_into_beside_an_early_return():
+    compare(VIEW_BESIDE_A_RETURN.lstrip(), native=True)
+    compare_within_budgets(VIEW_BESIDE_A_RETURN.lstrip())
