@@ -1,8 +1,10 @@
 """Memory budgets: the same derivatives within so many bytes, or a refusal that says how many it takes."""
 
+import os
 import subprocess
 import sys
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -213,10 +215,14 @@ print(peak() - before)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the peak")
-def test_measured_peak_stays_under_the_budget() -> None:
+def test_measured_peak_stays_under_the_budget(tmp_path: Path) -> None:
+    """The budget is for arrays: the second process finds its code on disk and compiles nothing meanwhile."""
+    environment = {**os.environ, "WENGERT_CACHE_DIR": str(tmp_path)}
+
     def peak(memory: str) -> int:
-        made = subprocess.run([sys.executable, "-c", _MEASURED, memory], capture_output=True, text=True, check=True)
-        return int(made.stdout)
+        command = [sys.executable, "-c", _MEASURED, memory]
+        made = [subprocess.run(command, capture_output=True, text=True, check=True, env=environment) for _ in range(2)]
+        return int(made[1].stdout)
 
     assert peak("40MB") <= 40e6
     assert peak("-") > 250e6
