@@ -17,10 +17,11 @@ from typing import Any, Final
 
 from llvmlite import ir
 
+from .lane_code import entry, shuffled
 from .layout import BLOCK, IDENTITY, worst
 from .loops import Const, Load, Loop, Op, Outside, Pick
 from .mathlib.emit import Lanes
-from .memory import LANE, Memory
+from .memory import Memory
 from .scalars import BYTE, INDEX, Operation, constant, emit, memory_type
 from .sums import add as sum_add
 from .sums import end as sum_end
@@ -185,7 +186,6 @@ class Emitter(Memory):
         sums = [s for s in self.loop.stores if s.how != "set" and not s.at and self.inner[s.access] == 0]
         first = [self._identity(store) for store in sums]
         self.constant: dict[int, Any] = {}
-        self.rows = {}
         if self.lanes == COPY:
             self._copy(pointers, start, stop)
             return
@@ -293,10 +293,9 @@ class Emitter(Memory):
         b, count = self.b, self.lanes
         while count > 1:
             count //= 2
-            moved = [ir.Constant(LANE, k + count if k < count else k) for k in range(self.lanes)]
-            mask = ir.Constant(ir.VectorType(LANE, self.lanes), moved)
-            vector = self._combine(how, vector, self._shuffle(vector, mask), dtype, True)
-        return b.extract_element(vector, ir.Constant(LANE, 0))
+            moved = shuffled(b, vector, [k + count if k < count else k for k in range(self.lanes)])
+            vector = self._combine(how, vector, moved, dtype, True)
+        return entry(b, vector, 0)
 
     def _hoist(self, pointers: list[Any]) -> None:
         """Emit what is the same for all points of the innermost loop, before it."""
@@ -313,7 +312,7 @@ class Emitter(Memory):
             elif all(j in self.constant for j in item.at):
                 if isinstance(item, Outside):
                     self.constant[at] = self._outside(item.access, item.at)
-                else:
+                elif self.inner[item.access]:
                     self._hoist_row(pointers, item)
         for store in self.loop.stores:
             if store.at and self.inner[store.access] and all(j in self.constant for j in store.at):
@@ -367,7 +366,7 @@ class Emitter(Memory):
     def _scatter(self, pointers: list[Any], store: Any, i: Any, value: Any, lanes: int) -> None:
         """Store the lanes one after the other: they may go to the same place."""
         for lane, pointer in enumerate(self._spread(pointers, store, i, lanes)):
-            one = self.b.extract_element(value, ir.Constant(LANE, lane))
+            one = entry(self.b, value, lane)
             if store.how == "set":
                 self._write(store.access, pointer, one)
             else:

@@ -9,7 +9,8 @@ import numpy as np
 from llvmlite import ir
 
 from . import determinant_code, lapack_code, small_code
-from .kernel_code import INT, Code
+from .kernel_code import Code
+from .lane_code import in_all_lanes
 from .products import emit_product
 from .scalars import INDEX, Operation, emit, memory_type
 from .small_products import small_product
@@ -91,12 +92,11 @@ def _fill(c: Code) -> None:
     b = c.b
     value = bits if kind == INDEX else b.trunc(bits, kind)
     width = _WIDTH // c.dtype.itemsize
-    wide, index = ir.VectorType(kind, width), INT
-    one = b.insert_element(ir.Constant(wide, ir.Undefined), value, ir.Constant(index, 0))
-    many = b.shuffle_vector(one, one, ir.Constant(ir.VectorType(index, width), [0] * width))
+    many = in_all_lanes(b, value, width)
     count = b.udiv(b.sub(c.stop, c.start), c.whole(width))
     with c.loop(c.whole(0), count) as i:
-        b.store(many, b.bitcast(c.at(out, c.start, (i, c.whole(width))), wide.as_pointer()), align=c.dtype.itemsize)
+        place = b.bitcast(c.at(out, c.start, (i, c.whole(width))), many.type.as_pointer())
+        b.store(many, place, align=c.dtype.itemsize)
     with c.loop(b.add(c.start, b.mul(count, c.whole(width))), c.stop) as i:
         c.store(value, c.at(out, i))
 

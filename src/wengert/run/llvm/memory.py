@@ -11,11 +11,10 @@ from typing import Any
 
 from llvmlite import ir
 
+from .lane_code import entry, in_all_lanes, put_together
 from .loops import Loop, Pick
 from .mathlib.emit import Lanes, like
 from .scalars import BYTE, INDEX, memory_type
-
-LANE = ir.IntType(32)
 
 
 class Memory:
@@ -50,16 +49,7 @@ class Memory:
 
     def _wide(self, value: Any) -> Any:
         """Return a scalar in all lanes."""
-        kind = Lanes(value.type, self.lanes)
-        if isinstance(value, ir.Constant):
-            return ir.Constant(kind, value.constant)
-        one = self.b.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(LANE, 0))
-        return self._shuffle(one, ir.Constant(ir.VectorType(LANE, self.lanes), [ir.Constant(LANE, 0)] * self.lanes))
-
-    def _shuffle(self, vector: Any, mask: Any) -> Any:
-        moved = self.b.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), mask)
-        moved.type = vector.type
-        return moved
+        return in_all_lanes(self.b, value, self.lanes)
 
     def _multiples(self, k: int) -> list[Any]:
         """Return how far the lanes of a vector lie apart, for an access whose entries do not lie side by side."""
@@ -110,13 +100,13 @@ class Memory:
         b, found = self.b, []
         inside = self._inside(item.access, item.at, item.safe)
         for lane in range(lanes):
-            here = [b.extract_element(c, ir.Constant(LANE, lane)) for c in inside]
+            here = [entry(b, c, lane) for c in inside]
             at = b.add(i, ir.Constant(INDEX, lane)) if lane else i
             found.append(self._moved(item.access, self._entry_of(pointers, item.access, at), here, item.safe))
         return found
 
     def _pick(self, pointers: list[Any], item: Pick, i: Any, lanes: int) -> Any:
-        row = self.rows.get(item) if self.inner[item.access] else None
+        row = self.rows.get(item)
         if row is not None:
             return self._read(item.access, self._along(row, item.access, i), lanes)
         if lanes == 1:
@@ -165,19 +155,14 @@ class Memory:
     def _gathered(self, k: int, places: list[Any]) -> Any:
         """Read a vector from where its entries lie."""
         b, dtype = self.b, self.loop.accesses[k].dtype
-        vector = ir.Constant(Lanes(memory_type(dtype), len(places)), ir.Undefined)
-        for lane, place in enumerate(places):
-            kind = vector.type
-            vector = b.insert_element(vector, b.load(place), ir.Constant(LANE, lane))
-            vector.type = kind
+        vector = put_together(b, [b.load(place) for place in places])
         return b.icmp_unsigned("!=", vector, ir.Constant(vector.type, 0)) if dtype.kind == "b" else vector
 
     def _write(self, k: int, pointer: Any, value: Any) -> None:
         dtype = self.loop.accesses[k].dtype
         if isinstance(value.type, ir.VectorType) and self.inner[k] not in (0, 1):
             for lane, step in enumerate(self.apart[k]):
-                one = self.b.extract_element(value, ir.Constant(LANE, lane))
-                self._write(k, self.b.gep(pointer, [step]), one)
+                self._write(k, self.b.gep(pointer, [step]), entry(self.b, value, lane))
             return
         if dtype.kind == "b":
             value = self.b.zext(value, like(BYTE, value.type))

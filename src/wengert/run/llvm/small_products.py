@@ -5,15 +5,14 @@ A call of BLAS takes longer than a hundred multiplications, and a batch of produ
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from llvmlite import ir
 
 from .kernel_code import Code
+from .lane_code import in_all_lanes, put_together
 from .mathlib.emit import Lanes
 from .scalars import BYTE, memory_type
-
-_LANE: Final = ir.IntType(32)
 
 
 def small_product(c: Code, m: int, n: int, k: int, by_rows: tuple[bool, bool], accumulate: bool) -> None:
@@ -59,11 +58,7 @@ def _row(c: Code, pointer: Any, i: int, n: int, leading: Any, by_rows: bool) -> 
     if by_rows:
         place = b.bitcast(_entry(c, pointer, i, 0, leading, True), kind.as_pointer())
         return b.load(place, align=c.dtype.itemsize)
-    found: Any = ir.Constant(kind, ir.Undefined)
-    for j in range(n):
-        found = b.insert_element(found, c.read(_entry(c, pointer, i, j, leading, False)), ir.Constant(_LANE, j))
-        found.type = kind
-    return found
+    return put_together(b, [c.read(_entry(c, pointer, i, j, leading, False)) for j in range(n)])
 
 
 def _put(c: Code, value: Any, pointer: Any, i: int, n: int, leading: Any) -> None:
@@ -74,12 +69,5 @@ def _put(c: Code, value: Any, pointer: Any, i: int, n: int, leading: Any) -> Non
 
 
 def _spread(c: Code, value: Any, n: int) -> Any:
-    """Return a scalar in all lanes."""
-    if n == 1:
-        return value
-    b, kind = c.b, Lanes(value.type, n)
-    one = b.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(_LANE, 0))
-    mask = ir.Constant(ir.VectorType(_LANE, n), [ir.Constant(_LANE, 0)] * n)
-    found = b.shuffle_vector(one, ir.Constant(kind, ir.Undefined), mask)
-    found.type = kind
-    return found
+    """Return a scalar in all lanes; one lane is the scalar itself."""
+    return value if n == 1 else in_all_lanes(c.b, value, n)
