@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from .loops import Const, Load, Loop, Store, stride_cost, used
+from .loops import Const, Load, Loop, Store, needed_for, stride_cost, used
 
 SMALL: Final = 256
 """Points up to which a loop's order does not matter."""
@@ -55,32 +55,18 @@ def _best(loop: Loop, stores: list[Store], axes: list[int]) -> tuple[float, int]
     return cost, -axis
 
 
-def _cone(loop: Loop, store: Store) -> set[int]:
-    """Return the items that a store depends on."""
-    found: set[int] = set()
-    waiting = [store.item, *store.at]
-    while waiting:
-        j = waiting.pop()
-        if j not in found:
-            found.add(j)
-            waiting += [*getattr(loop.body[j], "args", ()), *getattr(loop.body[j], "at", ())]
-    return found
-
-
 def _touched(loop: Loop, stores: list[Store]) -> set[int]:
     """Return the accesses that some stores need."""
-    found = {store.access for store in stores}
-    for store in stores:
-        found |= {loop.body[j].access for j in _cone(loop, store) if hasattr(loop.body[j], "access")}
-    return found
+    items = [loop.body[j] for j in needed_for(loop, stores)]
+    return {store.access for store in stores} | {item.access for item in items if hasattr(item, "access")}
 
 
 def _groups(loop: Loop) -> list[list[Store]]:
     """Return stores in groups that share no more than loads of what the loop does not write."""
     groups: list[tuple[set[Any], list[Store]]] = []
+    written = {loop.accesses[store.access].buffer for store in loop.stores}
     for store in loop.stores:
-        ties: set[Any] = {j for j in _cone(loop, store) if not isinstance(loop.body[j], Load | Const)}
-        written = {loop.accesses[other.access].buffer for other in loop.stores}
+        ties: set[Any] = {j for j in needed_for(loop, [store]) if not isinstance(loop.body[j], Load | Const)}
         ties |= {loop.accesses[k].buffer for k in _touched(loop, [store])} & written
         members = [store]
         rest = []

@@ -8,6 +8,7 @@ offset and one stride per axis; a stride of 0 is a broadcast (in a load) or a re
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -175,12 +176,18 @@ class Loop:
     equations: list[int] = field(default_factory=list)
 
 
-def used(loop: Loop) -> Loop:
-    """Return a loop without what its stores do not need."""
-    needed = {j for store in loop.stores for j in (store.item, *store.at)}
+def needed_for(loop: Loop, stores: Sequence[Store]) -> set[int]:
+    """Return the items that stores of a loop depend on."""
+    needed = {j for store in stores for j in (store.item, *store.at)}
     for j in range(len(loop.body) - 1, -1, -1):
         if j in needed:
             needed |= {*getattr(loop.body[j], "args", ()), *getattr(loop.body[j], "at", ())}
+    return needed
+
+
+def used(loop: Loop) -> Loop:
+    """Return a loop without what its stores do not need."""
+    needed = needed_for(loop, loop.stores)
     items = {j: k for k, j in enumerate(sorted(needed))}
     body = [loop.body[j] for j in sorted(needed)]
     kept = {store.access for store in loop.stores} | {item.access for item in body if hasattr(item, "access")}
