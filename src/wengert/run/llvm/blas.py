@@ -31,9 +31,14 @@ def product_form(step: Product) -> tuple[Any, ...]:
     """Return what the code of a product depends on."""
     m, n, k = _sizes(step)
     if not 0 < min(m, n, k) <= max(m, n, k) <= SMALL:
-        return "product", step.x.dtype.str, "batch" if step.cut is None else step.cut.axis
+        return "product", step.x.dtype.str, _axis(step)
     by_rows = step.x.strides[2] == 1, step.y.strides[2] == 1
     return "small_product", step.x.dtype.str, m, n, k, by_rows, step.accumulate
+
+
+def _axis(step: Product) -> str:
+    """Return along what the kernel of a product runs: where it is not cut, along the batch."""
+    return "batch" if step.cut is None else str(step.cut.axis)
 
 
 def _sizes(step: Product) -> tuple[int, int, int]:
@@ -63,10 +68,11 @@ def cut(step: Product, threads: int) -> Cut:
     return Cut(axis, count, part, -(-count // part))
 
 
-def describe_product(step: Product, base: Any, axis: str = "batch") -> list[int]:
+def describe_product(step: Product, base: Any) -> list[int]:
     """Return the description of a product; see :func:`.products.emit_product`."""
     item = step.x.dtype.itemsize
     m, n, k = _sizes(step)
+    axis = _axis(step)
     numbers = [{"batch": step.x.shape[0], "rows": m, "columns": n}[axis]]
     moving = {"batch": (0, 0, 0), "rows": (1, None, 1), "columns": (None, 2, 2)}[axis]
     for view, along in zip((step.x, step.y, step.out), moving, strict=True):

@@ -210,7 +210,7 @@ class NativeProgram:
                 if 0 not in step.out.shape:
                     key = product_form(step)
                     wanted[key] = key
-                    prepared.append((step, (key, describe_product(step, self._base, step.cut.axis))))
+                    prepared.append((step, (key, describe_product(step, self._base))))
             elif isinstance(step, Call):
                 if step.count:
                     wanted[step.form] = step.form

@@ -62,20 +62,20 @@ def machine(cpu: Cpu | None = None, effort: int = 3) -> llvm.TargetMachine:
     )
 
 
-_SKIPPED: Final = ("disable-lsr",)
-"""Passes of code generation that are left out.
+_SWITCH: Final = "-disable-lsr"
+"""Leaves strength reduction out of code generation.
 
-Strength reduction takes half of the time, and its outcome was no faster in any program of ``benchmarks``: addresses
-here are simple, and the processor computes them on the way.
+It takes half of the time, and its outcome was no faster in any program of ``benchmarks``: addresses here are simple,
+and the processor computes them on the way.
 """
 _generating: set[object] = set()
 
 
 @contextmanager
 def briefly() -> Iterator[None]:
-    """Generate code without the passes that are not worth their time.
+    """Generate code without the pass that is not worth its time.
 
-    LLVM has these switches for the whole process, in which others may use it as well; so they are put back.
+    LLVM has the switch for the whole process, in which others may use it as well; so it is put back.
     """
     me = object()
     with _lock:
@@ -92,8 +92,7 @@ def briefly() -> Iterator[None]:
 
 
 def _switch(to: str) -> None:
-    for name in _SKIPPED:
-        llvm.set_option("wengert", f"-{name}={to}")
+    llvm.set_option("wengert", f"{_SWITCH}={to}")
 
 
 def optimise(module: ir.Module | str, cpu: Cpu | None = None) -> llvm.ModuleRef:
