@@ -8,8 +8,7 @@ from typing import Any
 
 from ..core.graph import Graph
 from ..run import llvm
-from ..transforms.expand import expand
-from ..transforms.reread import lean
+from ..run.tiers import as_it_runs
 
 
 class Lowered:
@@ -32,7 +31,7 @@ class Lowered:
 
     @cached_property
     def _expanded(self) -> Graph:
-        return lean(expand(self.simplified))
+        return as_it_runs(self.simplified)
 
     @cached_property
     def _program(self) -> Any:

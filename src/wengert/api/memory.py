@@ -10,11 +10,10 @@ from ..core.graph import Graph
 from ..core.source import user_line
 from ..errors import ArgumentError, MemoryBudgetError, explain
 from ..run import llvm
+from ..run.tiers import as_it_runs
 from ..transforms.batch import batch
 from ..transforms.budget import arranged, stored
-from ..transforms.expand import expand
 from ..transforms.linearize import Linearized, linearize
-from ..transforms.reread import lean
 from ..transforms.simplify import simplify
 from ..transforms.transpose import transpose
 
@@ -77,7 +76,7 @@ def as_text(count: int) -> str:
 
 def needed(graph: Graph) -> int:
     """Return the bytes that the program of a graph needs beside its inputs."""
-    return llvm.NativeProgram.memory(lean(expand(simplify(graph))))
+    return llvm.NativeProgram.memory(as_it_runs(simplify(graph)))
 
 
 def within(

@@ -39,6 +39,11 @@ def compile_at_once() -> Iterator[None]:
         _AT_ONCE.reset(before)
 
 
+def as_it_runs(graph: Graph) -> Graph:
+    """Return a graph as it is run: what primitives are composed of written out, loops lean."""
+    return lean(expand(graph))
+
+
 class Tiered:
     """A graph that is interpreted at first and compiled once that pays.
 
@@ -62,7 +67,7 @@ class Tiered:
     __slots__ = ("_donated", "_interpreted", "_lock", "_spent", "graph", "native")
 
     def __init__(self, graph: Graph, eager: bool = False, donated: Sequence[int] = ()) -> None:
-        self.graph = lean(expand(graph))
+        self.graph = as_it_runs(graph)
         self._donated = donated
         self._interpreted: Program | None = None
         self.native: Callable[[Sequence[Any]], list[Any]] | None = None
