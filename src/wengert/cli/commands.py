@@ -12,7 +12,7 @@ from ..api.explain import explain
 from ..core.graph import Graph
 from ..errors import explain as message
 from ..run.llvm import disk
-from .reading import CommandError, call, function_of, load, parse, read_values
+from .reading import CommandError, arguments, call, function_of, load, parse, place
 
 
 def cache_report() -> str:
@@ -41,13 +41,13 @@ def explained(
 ) -> str:
     """Return what ``wengert explain`` prints."""
     function, module = load(target)
-    args = [parse(text) for text in at] + (read_values(at_file, function) if at_file else [])
+    args = arguments(at, at_file, function)
     run = explain(
         function,
         argnums=tuple(argnums) or None,
         parameters=tuple(parameters),
         direction=tuple(parse(text) for text in direction) or None,
-        manual=function_of(module, manual, Path(target.rpartition(":")[0])) if manual else None,
+        manual=function_of(module, manual, place(target)[0]) if manual else None,
         symbolic=symbolic,
     )
     report = call(run, args, function, target)
@@ -61,7 +61,7 @@ def explained(
 def traced(target: str, at: Sequence[str], at_file: Path | None, form: str) -> str:
     """Return what ``wengert trace`` prints."""
     function, _ = load(target)
-    args = [parse(text) for text in at] + (read_values(at_file, function) if at_file else [])
+    args = arguments(at, at_file, function)
     graph: Graph = call(trace(function), args, function, target)
     made = {
         "json": lambda: graph.to_json(indent=2),

@@ -114,6 +114,11 @@ def read_values(path: Path, function: Callable[..., Any]) -> list[Any]:
     return [held[name] for name in names]
 
 
+def arguments(at: Sequence[str], at_file: Path | None, function: Callable[..., Any]) -> list[Any]:
+    """Return the arguments that were typed, and behind them those that a file holds."""
+    return [parse(text) for text in at] + (read_values(at_file, function) if at_file else [])
+
+
 class _Fresh(SourceFileLoader):
     """Compiles the file as it is now: compiled code that is kept beside it can be older than a second's edit."""
 

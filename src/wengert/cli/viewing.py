@@ -18,7 +18,7 @@ from ..errors import explain as message
 from ..view.serve import Server
 from ..view.subjects import can_be_viewed, is_network, viewed
 from ..view.viewing import Page, view
-from .reading import CommandError, call, function_of, load, parse, place, read_values
+from .reading import CommandError, arguments, call, function_of, load, parse, place
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Shown:
         """Load the file and return the page about its function, network or graph."""
         what, module = load(self.target, can_be_viewed)
         function = viewed(what).function
-        args = [parse(text) for text in self.at] + (read_values(self.at_file, function) if self.at_file else [])
+        args = arguments(self.at, self.at_file, function)
         if is_network(what) and len(args) == _required(function) - 1:
             args.insert(0, what.init(np.random.default_rng(0)))  # only the batch was given
 
