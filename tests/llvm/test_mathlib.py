@@ -10,10 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from llvmlite import ir
 from mpmath import mp, mpf
 
-from wengert.run.llvm import target
+from wengert.run.llvm import ir, target
 from wengert.run.llvm.mathlib import ACCURACY, FUNCTIONS, declare
 from wengert.run.llvm.mathlib.loop import SYMBOL, Loop, loop_module
 
@@ -218,12 +217,12 @@ def test_every_function_has_a_reference_and_edges() -> None:
 
 def test_declare_adds_a_function_once_and_refuses_others() -> None:
     module = ir.Module()
-    first = declare(module, "log", ir.FloatType())
-    assert declare(module, "log", ir.FloatType()) is first
+    first = declare(module, "log", ir.FLOAT)
+    assert declare(module, "log", ir.FLOAT) is first
     with pytest.raises(KeyError, match="no function 'lgoamma'"):
-        declare(module, "lgoamma", ir.DoubleType())
+        declare(module, "lgoamma", ir.DOUBLE)
     with pytest.raises(TypeError, match="float and double"):
-        declare(module, "exp", ir.IntType(64))
+        declare(module, "exp", ir.I64)
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86-64 assembly")

@@ -7,8 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from llvmlite import ir
-
+from . import ir
 from .emit import Emitter
 from .forms_code import emit_form
 from .image import POSSIBLE, link
@@ -22,7 +21,7 @@ from .vectors import AUTOMATIC, lanes
 
 def emit_module(what: Any) -> ir.Module:
     """Return the IR of a kernel; see :func:`~wengert.run.llvm.kernels.compile_kernels`."""
-    module = ir.Module(VECTORS if _in_vectors(what) else "wengert", context=ir.Context())
+    module = ir.Module(VECTORS if _in_vectors(what) else "wengert")
     _emit(module, NAME, what)
     return module
 
@@ -99,8 +98,8 @@ def _name(k: int) -> str:
 
 def _emit_group(wanted: Sequence[Any], group: Sequence[int]) -> ir.Module:
     """Return a module of several kernels, each in a section of its own, so that they can be taken apart again."""
-    module = ir.Module(VECTORS if _in_vectors(wanted[group[0]]) else "wengert", context=ir.Context())
+    module = ir.Module(VECTORS if _in_vectors(wanted[group[0]]) else "wengert")
     for k in group:
         _emit(module, _name(k), wanted[k])
-        module.globals[_name(k)].section = f".text.{_name(k)}"
+        module[_name(k)].section = f".text.{_name(k)}"
     return module

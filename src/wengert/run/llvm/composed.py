@@ -9,8 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
-
+from . import ir
 from .mathlib.emit import Value, copysign, fabs, floor, select
 
 # -- division with remainder ------------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
-from llvmlite import ir
 
+from . import ir
 from .kernel_code import Code
 from .scalars import BIT, Operation, emit, memory_type
 

@@ -15,22 +15,21 @@ from __future__ import annotations
 import itertools
 from typing import Any, Final
 
-from llvmlite import ir
-
+from . import ir
 from .lane_code import entry, shuffled
 from .layout import BLOCK, IDENTITY, worst
 from .loops import Const, Load, Loop, Op, Outside, Pick
-from .mathlib.emit import Lanes
 from .memory import Memory
-from .scalars import BYTE, INDEX, Operation, constant, emit, memory_type
+from .scalars import BIT, BYTE, INDEX, Operation, constant, emit, memory_type
 from .sums import add as sum_add
 from .sums import end as sum_end
 from .sums import start as sum_start
-from .target import loop_options
 from .vectors import AUTOMATIC, COPY, lanes
 
 POINTER: Final = BYTE.as_pointer()
-KERNEL: Final = ir.FunctionType(ir.VoidType(), [POINTER.as_pointer(), INDEX.as_pointer(), INDEX, INDEX])
+KERNEL: Final = ir.FunctionType(ir.VOID, [POINTER.as_pointer(), INDEX.as_pointer(), INDEX, INDEX])
+ARGUMENTS: Final = ("bases", "description", "from", "to")
+MEMCPY: Final = ir.declared("llvm.memcpy.p0.p0.i64", ir.VOID, POINTER, POINTER, INDEX, BIT)
 
 _PARTIAL: Final = 4
 """Partial sums at once, where there is little else to do."""
@@ -67,14 +66,14 @@ class Emitter(Memory):
     # -------------------------------------
 
     def _entry(self, name: str) -> None:
-        function = ir.Function(self.module, KERNEL, name)
+        function = ir.Function(self.module, KERNEL, name, ARGUMENTS)
         bases, description, start, stop = function.args
-        b = ir.IRBuilder(function.append_basic_block("entry"))
+        b = ir.Builder(function.append_basic_block("entry"))
         position = 0
 
         def number(used: bool = True) -> Any:
             nonlocal position
-            found = b.load(b.gep(description, [ir.Constant(INDEX, position)])) if used else ir.Constant(INDEX, 0)
+            found = b.load(b.gep(description, ir.Constant(INDEX, position))) if used else ir.Constant(INDEX, 0)
             position += 1
             return found
 
@@ -85,7 +84,7 @@ class Emitter(Memory):
             base, offset = number(), number()
             steps = [number(not still and (depth < last or inner not in (0, 1))) for depth in range(self.rank)]
             extents += [number() for _ in range(2 * len(view.indexed))]
-            address = b.gep(b.load(b.gep(bases, [base])), [offset])
+            address = b.gep(b.load(b.gep(bases, base)), offset)
             pointers.append(b.bitcast(address, memory_type(view.dtype).as_pointer()))
             strides += steps
         b.call(self.body, [*pointers, *sizes, *strides, *extents, start, stop])
@@ -96,11 +95,11 @@ class Emitter(Memory):
         extra = [2 * len(view.indexed) for view in self.loop.accesses]
         kinds = [memory_type(view.dtype).as_pointer() for view in self.loop.accesses]
         counts = rank + n * rank + sum(extra) + 2
-        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [*kinds, *[INDEX] * counts]), f"{name}.body")
-        function.linkage = "internal"
-        function.attributes.add("alwaysinline")
+        signature = ir.FunctionType(ir.VOID, [*kinds, *[INDEX] * counts])
+        function = ir.Function(self.module, signature, f"{name}.body", linkage="internal")
+        function.attributes.append("alwaysinline")
         for argument in function.args[:n]:
-            argument.add_attribute("noalias")
+            argument.attributes.append("noalias")
         self.pointers = function.args[:n]
         self.sizes = function.args[n : n + rank]
         flat = function.args[n + rank : n + rank + n * rank]
@@ -111,7 +110,7 @@ class Emitter(Memory):
             self.extents.append(rest[:count])
             rest = rest[count:]
         start, stop = function.args[-2:]
-        self.b = ir.IRBuilder(function.append_basic_block("entry"))
+        self.b = ir.Builder(function.append_basic_block("entry"))
         self.hoisted = {k: self._read(k, self.pointers[k]) for k in self._read_only() if self.fixed[k]}
         self._nest(0, list(self.pointers), start, stop)
         self.b.ret_void()
@@ -131,7 +130,7 @@ class Emitter(Memory):
 
         def step(i: Any) -> None:
             moved = [
-                p if self.fixed[k] else self.b.gep(p, [self.b.mul(i, self.strides[k][depth])])
+                p if self.fixed[k] else self.b.gep(p, self.b.mul(i, self.strides[k][depth]))
                 for k, p in enumerate(pointers)
             ]
             self._nest(depth + 1, moved, ir.Constant(INDEX, 0), self.sizes[depth + 1])
@@ -156,12 +155,13 @@ class Emitter(Memory):
         for phi, first, later in zip(phis, carried, following, strict=True):
             phi.add_incoming(first, before)
             phi.add_incoming(later, after)
-        branch = b.cbranch(b.icmp_signed("<", next_i, stop), body, done)
+        options = ""
         if self.lanes == AUTOMATIC:
             if carried and self._waits:
-                loop_options(branch, interleave_count=_PARTIAL)
+                options = self.module.loop_options(interleave_count=_PARTIAL)
             elif all(self.fixed):
-                loop_options(branch, vectorize_enable=False)
+                options = self.module.loop_options(vectorize_enable=False)
+        b.cbranch(b.icmp_signed("<", next_i, stop), body, done, loop=options)
         b.position_at_end(done)
         results = []
         for first, later in zip(carried, following, strict=True):
@@ -210,11 +210,10 @@ class Emitter(Memory):
         b, source = self.b, self.loop.body[0]
         assert isinstance(source, Load)
         count = b.mul(b.sub(stop, start), ir.Constant(INDEX, self.loop.accesses[source.access].dtype.itemsize))
-        given = b.bitcast(b.gep(pointers[source.access], [start]), POINTER)
+        given = b.bitcast(b.gep(pointers[source.access], start), POINTER)
         for store in self.loop.stores:
-            taken = b.bitcast(b.gep(pointers[store.access], [start]), POINTER)
-            copy = self.module.declare_intrinsic("llvm.memcpy", [POINTER, POINTER, INDEX])
-            b.call(copy, [taken, given, count, ir.Constant(ir.IntType(1), 0)])
+            taken = b.bitcast(b.gep(pointers[store.access], start), POINTER)
+            b.call(MEMCPY, [taken, given, count, ir.Constant(BIT, 0)])
 
     def _in_blocks(
         self, sums: list[Any], rounded: list[bool], first: list[Any], start: Any, stop: Any, add_up: Any
@@ -268,7 +267,7 @@ class Emitter(Memory):
         b, width = self.b, self.lanes
         end = b.add(start, b.and_(b.sub(stop, start), ir.Constant(INDEX, -width * times)))
         zeros = [self._identity(store) for store in sums]
-        carried = [ir.Constant(Lanes(zero.type, self.lanes), zero.constant) for zero in zeros * times]
+        carried = [ir.Constant(ir.vector(zero.type, self.lanes), zero.constant) for zero in zeros * times]
 
         def step(i: Any, *acc: Any) -> list[Any]:
             following: list[Any] = []
@@ -385,9 +384,8 @@ class Emitter(Memory):
             return (builder.fadd if how == "add" else builder.fmul)(a, b, flags=flags)
         if how in ("max", "min") and dtype.kind == "f":
             # nan wins, as in NumPy; zeros of both signs count as equal, so either may come out.
-            name = f"llvm.{how}imum"
-            function = builder.module.declare_intrinsic(name, [a.type], ir.FunctionType(a.type, [a.type] * 2))
-            return builder.call(function, [a, b], fastmath=("nsz",))
+            name = f"{how}imum"
+            return builder.intrinsic(name, a, b, fastmath=("nsz",))
         if how == "or":
             return builder.or_(a, b)
         if how == "and":

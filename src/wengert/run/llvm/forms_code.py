@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
-from llvmlite import ir
 
-from . import determinant_code, lapack_code, small_code
+from . import determinant_code, ir, lapack_code, small_code
 from .kernel_code import Code
 from .lane_code import in_all_lanes
 from .products import emit_product

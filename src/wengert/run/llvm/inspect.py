@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from llvmlite import ir
-
 from ...core.graph import Graph
-from . import views
+from . import ir, views
 from .blas import product_form
 from .compiler import emit_module
 from .fuse import Fused

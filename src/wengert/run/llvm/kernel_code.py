@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from llvmlite import ir
+from . import ir
+from .emit import ARGUMENTS, KERNEL
+from .scalars import BYTE, INDEX, memory_type
 
-from .emit import KERNEL
-from .scalars import BYTE, INDEX, Operation, memory_type
-
-INT = ir.IntType(32)
-CHAR = ir.IntType(8)
+INT = ir.I32
+CHAR = ir.BYTE
 
 
 class Code:
@@ -20,10 +19,10 @@ class Code:
 
     def __init__(self, module: ir.Module, name: str, dtype: Any) -> None:
         self.dtype = dtype
-        function = ir.Function(module, KERNEL, name)
+        function = ir.Function(module, KERNEL, name, ARGUMENTS)
         self.bases, self.description, self.start, self.stop = function.args
         self.function = function
-        self.b = ir.IRBuilder(function.append_basic_block("entry"))
+        self.b = ir.Builder(function.append_basic_block("entry"))
         self.position = 1  # behind the batch size
 
     def write(self, form: Callable[..., None], options: Sequence[Any]) -> None:
@@ -32,14 +31,14 @@ class Code:
 
     def number(self) -> Any:
         """Return the next number of the description."""
-        found = self.b.load(self.b.gep(self.description, [ir.Constant(INDEX, self.position)]))
+        found = self.b.load(self.b.gep(self.description, ir.Constant(INDEX, self.position)))
         self.position += 1
         return found
 
     def array(self, dtype: Any = None) -> Any:
         """Return the address of the next array of the description."""
         base, offset = self.number(), self.number()
-        address = self.b.gep(self.b.load(self.b.gep(self.bases, [base])), [offset])
+        address = self.b.gep(self.b.load(self.b.gep(self.bases, base)), offset)
         return self.b.bitcast(address, memory_type(dtype or self.dtype).as_pointer())
 
     def whole(self, value: int) -> Any:
@@ -69,7 +68,7 @@ class Code:
         for term in terms:
             value = b.mul(*term) if isinstance(term, tuple) else term
             total = value if total is None else b.add(total, value)
-        return b.gep(pointer, [total])
+        return b.gep(pointer, total)
 
     def matrix(self, pointer: Any, begin: Any, rows: int, columns: int) -> list[list[Any]]:
         """Return the entries of a small matrix that is stored by rows."""
@@ -87,13 +86,12 @@ class Code:
 
     def kept(self, value: Any) -> Any:
         """Put a number into memory, for functions that take everything by address."""
-        with self.b.goto_entry_block():
-            slot = self.b.alloca(value.type)
+        slot = self.b.alloca(value.type)
         self.b.store(value, slot)
         return slot
 
     def intrinsic(self, name: str, *args: Any) -> Any:
-        return Operation(self.b, args, [self.dtype] * len(args), self.dtype).intrinsic(name, *args)
+        return self.b.intrinsic(name, *args)
 
     def absolute(self, value: Any) -> Any:
         return self.intrinsic("fabs", value)
@@ -103,7 +101,7 @@ class Code:
         return self.intrinsic("fmuladd", x, y, z)
 
     def call(self, address: Any, *args: Any) -> None:
-        kind = ir.FunctionType(ir.VoidType(), [arg.type for arg in args])
+        kind = ir.FunctionType(ir.VOID, [arg.type for arg in args])
         self.b.call(self.b.inttoptr(address, kind.as_pointer()), args)
 
     def char(self, letter: str) -> Any:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
-from llvmlite import ir
 
 from . import determinant_code as determinants
+from . import ir
 from .form import NO_EIGENVALUES, NO_SINGULAR_VALUES, NOT_POSITIVE, SINGULAR, SINGULAR_TRIANGLE
 from .kernel_code import INT, Code
 from .scalars import memory_type

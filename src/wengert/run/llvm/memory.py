@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
-
+from . import ir
 from .lane_code import entry, in_all_lanes, put_together
 from .loops import Loop, Pick
-from .mathlib.emit import Lanes, like
+from .mathlib.emit import like
 from .scalars import BYTE, INDEX, memory_type
 
 
@@ -32,7 +31,7 @@ class Memory:
         How far the lanes of a vector lie apart, for accesses with gaps.
     """
 
-    b: ir.IRBuilder
+    b: ir.Builder
     loop: Loop
     lanes: int
     inner: list[int]
@@ -88,7 +87,7 @@ class Memory:
 
     def _moved(self, k: int, pointer: Any, coordinates: list[Any], safe: bool) -> Any:
         for axis, coordinate in enumerate(coordinates):
-            pointer = self.b.gep(pointer, [self.b.mul(coordinate, self.extents[k][2 * axis + 1])], inbounds=safe)
+            pointer = self.b.gep(pointer, self.b.mul(coordinate, self.extents[k][2 * axis + 1]), inbounds=safe)
         return pointer
 
     def _picked(self, pointers: list[Any], k: int, i: Any, at: tuple[int, ...], safe: bool) -> Any:
@@ -137,14 +136,14 @@ class Memory:
         if self.inner[k] == 0:
             return pointer
         step = i if self.inner[k] == 1 else self.b.mul(i, self.strides[k][-1])
-        return self.b.gep(pointer, [step], inbounds=True)
+        return self.b.gep(pointer, step, inbounds=True)
 
     def _read(self, k: int, pointer: Any, lanes: int = 1) -> Any:
         dtype = self.loop.accesses[k].dtype
         if lanes > 1 and self.inner[k] not in (0, 1):
-            return self._gathered(k, [self.b.gep(pointer, [step]) for step in self.apart[k]])
+            return self._gathered(k, [self.b.gep(pointer, step) for step in self.apart[k]])
         if lanes > 1:
-            kind = Lanes(memory_type(dtype), lanes)
+            kind = ir.vector(memory_type(dtype), lanes)
             value = self.b.load(self.b.bitcast(pointer, kind.as_pointer()), align=dtype.itemsize)
         else:
             value = self.b.load(pointer)
@@ -162,7 +161,7 @@ class Memory:
         dtype = self.loop.accesses[k].dtype
         if isinstance(value.type, ir.VectorType) and self.inner[k] not in (0, 1):
             for lane, step in enumerate(self.apart[k]):
-                self._write(k, self.b.gep(pointer, [step]), entry(self.b, value, lane))
+                self._write(k, self.b.gep(pointer, step), entry(self.b, value, lane))
             return
         if dtype.kind == "b":
             value = self.b.zext(value, like(BYTE, value.type))

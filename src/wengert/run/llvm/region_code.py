@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 
-from .emit import KERNEL, Emitter
+from . import ir
+from .emit import ARGUMENTS, KERNEL, Emitter
 from .forms_code import emit_form
 from .loops import Buffer, Loop, View
 from .scalars import BYTE, INDEX, memory_type
 
-_CALLBACK = ir.FunctionType(ir.VoidType(), [BYTE.as_pointer().as_pointer(), INDEX.as_pointer()])
+_CALLBACK = ir.FunctionType(ir.VOID, [BYTE.as_pointer().as_pointer(), INDEX.as_pointer()])
 
 
 class RegionCode:
@@ -26,12 +26,12 @@ class RegionCode:
         self.kernels: dict[Any, Any] = {}
         self.nests: dict[Any, ir.Function] = {}
         arrays, self.shift, slots, body = recipe
-        function = ir.Function(module, KERNEL, name)
+        function = ir.Function(module, KERNEL, name, ARGUMENTS)
         self.bases, self.description = function.args[:2]
         self.function = function
-        self.entry = ir.IRBuilder(function.append_basic_block("entry"))
+        self.entry = ir.Builder(function.append_basic_block("entry"))
         start = function.append_basic_block("start")
-        self.b = ir.IRBuilder(start)
+        self.b = ir.Builder(start)
         self.read: dict[int, Any] = {}
         self.arrays = [self._address(self._plain(2 * k), self._plain(2 * k + 1)) for k in range(arrays)]
         self.slots = []
@@ -53,7 +53,7 @@ class RegionCode:
         """Return a number of the description, read once at the start."""
         found = self.read.get(position)
         if found is None:
-            pointer = self.entry.gep(self.description, [ir.Constant(INDEX, position)])
+            pointer = self.entry.gep(self.description, ir.Constant(INDEX, position))
             found = self.read[position] = self.entry.load(pointer)
         return found
 
@@ -62,7 +62,7 @@ class RegionCode:
         return ir.Constant(INDEX, value) if kind == "is" else self._plain(value + self.shift)
 
     def _address(self, base: Any, offset: Any) -> Any:
-        return self.entry.gep(self.entry.load(self.entry.gep(self.bases, [base])), [offset])
+        return self.entry.gep(self.entry.load(self.entry.gep(self.bases, base)), offset)
 
     def _pointer(self, reference: Any, dtype: Any, offset: Any) -> Any:
         kind, number = reference
@@ -70,7 +70,7 @@ class RegionCode:
             return self.slots[number]
         address = self.arrays[number]
         if offset != ("is", 0):
-            address = self.entry.gep(address, [self._number(offset)])
+            address = self.entry.gep(address, self._number(offset))
         return self.entry.bitcast(address, memory_type(dtype).as_pointer())
 
     def _load(self, scalar: Any) -> Any:
@@ -128,10 +128,8 @@ class RegionCode:
             signed = b.icmp_signed if np.dtype(index[1]).kind == "i" else b.icmp_unsigned
             zero = ir.Constant(value.type, 0)
             value = b.select(signed("<", value, zero), zero, b.select(signed(">", value, last), last, value))
-        switch = b.switch(value, blocks[-1])
-        for k, (block, nodes) in enumerate(zip(blocks, branches, strict=True)):
-            if k < len(blocks) - 1:
-                switch.add_case(ir.Constant(value.type, k), block)
+        b.switch(value, blocks[-1], list(enumerate(blocks[:-1])))
+        for block, nodes in zip(blocks, branches, strict=True):
             b.position_at_end(block)
             self._nodes(nodes)
             b.branch(done)
@@ -155,7 +153,7 @@ class RegionCode:
         if status is not None:
             word = self.entry.bitcast(self._address(*map(self._number, status)), INDEX.as_pointer())
         most = None if length is None else self._number(length)
-        total = most
+        total: Any = most
         if count is not None:
             total = self._load(count)
             total = total if total.type == INDEX else b.sext(total, INDEX)
@@ -207,11 +205,11 @@ class RegionCode:
         if kernel is None:
             name = f"kernel.{len(self.kernels)}"
             emit_form(self.module, name, form)
-            kernel = self.kernels[form] = self.module.globals[name]
+            kernel = self.kernels[form] = self.module[name]
             kernel.linkage = "internal"
-        description = self.b.gep(self.description, [ir.Constant(INDEX, at + self.shift)])
+        description = self.b.gep(self.description, ir.Constant(INDEX, at + self.shift))
         self.b.call(kernel, [self.bases, description, ir.Constant(INDEX, 0), self.b.load(description)])
 
     def _callback(self, address: Any, at: int) -> None:
         function = self.b.inttoptr(self._number(address), _CALLBACK.as_pointer())
-        self.b.call(function, [self.bases, self.b.gep(self.description, [ir.Constant(INDEX, at + self.shift)])])
+        self.b.call(function, [self.bases, self.b.gep(self.description, ir.Constant(INDEX, at + self.shift))])

@@ -12,36 +12,35 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-from llvmlite import ir
 
-from . import composed
+from . import composed, ir
 from .mathlib import declare, declare_called
 from .mathlib.emit import Value, copysign, fabs, like
 from .mathlib.emit import sqrt as sqrt_of
 from .operations import MATHLIB, code, is_native
 
-BIT: Final = ir.IntType(1)
-BYTE: Final = ir.IntType(8)
-INDEX: Final = ir.IntType(64)
+BIT: Final = ir.BIT
+BYTE: Final = ir.BYTE
+INDEX: Final = ir.I64
 
 _TYPES: Final[dict[str, ir.Type]] = {
-    "f8": ir.DoubleType(),
-    "f4": ir.FloatType(),
-    "i8": ir.IntType(64),
-    "i4": ir.IntType(32),
-    "i2": ir.IntType(16),
-    "i1": ir.IntType(8),
-    "u1": ir.IntType(8),
-    "u2": ir.IntType(16),
-    "u4": ir.IntType(32),
-    "u8": ir.IntType(64),
+    "f8": ir.DOUBLE,
+    "f4": ir.FLOAT,
+    "i8": ir.I64,
+    "i4": ir.I32,
+    "i2": ir.integer(16),
+    "i1": ir.BYTE,
+    "u1": ir.BYTE,
+    "u2": ir.integer(16),
+    "u4": ir.I32,
+    "u8": ir.I64,
     "b1": BIT,
 }
 
 
 def register_type(dtype: Any) -> ir.Type:
     """Return the type of a value in a register; what loops can only copy (complex, float16) is a bag of bits."""
-    return _TYPES.get(code(dtype)) or ir.IntType(8 * dtype.itemsize)
+    return _TYPES.get(code(dtype)) or ir.integer(8 * dtype.itemsize)
 
 
 def memory_type(dtype: Any) -> ir.Type:
@@ -63,7 +62,7 @@ class Operation:
     """One application of a scalar operation: operands as IR values with their dtypes, and where to put the code."""
 
     def __init__(
-        self, builder: ir.IRBuilder, args: Sequence[Any], dtypes: Sequence[Any], out: Any, inline: bool = True
+        self, builder: ir.Builder, args: Sequence[Any], dtypes: Sequence[Any], out: Any, inline: bool = True
     ) -> None:
         self.inline = inline
         self.builder = builder
@@ -82,11 +81,7 @@ class Operation:
 
     def intrinsic(self, name: str, *args: Any) -> Any:
         """Call an LLVM intrinsic."""
-        kind = args[0].type
-        function = self.builder.module.declare_intrinsic(
-            f"llvm.{name}", [kind], ir.FunctionType(kind, [kind] * len(args))
-        )
-        return self.builder.call(function, args)
+        return self.builder.intrinsic(name, *args)
 
     def mathlib(self, name: str, *args: Any) -> Any:
         """Call a function of the mathlib, of the operands if nothing else is said."""

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
-from llvmlite import ir
 
 from . import determinant_code as determinants
+from . import ir
 from .form import NOT_POSITIVE, SINGULAR, SINGULAR_TRIANGLE
 from .kernel_code import Code
 from .scalars import BIT, memory_type

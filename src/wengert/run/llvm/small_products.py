@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
-
+from . import ir
 from .kernel_code import Code
 from .lane_code import in_all_lanes, put_together
-from .mathlib.emit import Lanes
 from .scalars import BYTE, memory_type
 
 
@@ -25,11 +23,11 @@ def small_product(c: Code, m: int, n: int, k: int, by_rows: tuple[bool, bool], a
     ldy, ldx, ldo = c.number(), c.number(), c.number()
     c.position += 4  # what else gemm wants to know
     b, kind = c.b, memory_type(c.dtype)
-    bits = b.bitcast(c.number(), ir.DoubleType())
+    bits = b.bitcast(c.number(), ir.DOUBLE)
     alpha = bits if kind == bits.type else b.fptrunc(bits, kind)
     with c.loop(c.start, c.stop) as at:
         x, y, out = (
-            b.bitcast(b.gep(b.bitcast(start, BYTE.as_pointer()), [b.mul(at, stride)]), kind.as_pointer())
+            b.bitcast(b.gep(b.bitcast(start, BYTE.as_pointer()), b.mul(at, stride)), kind.as_pointer())
             for start, stride in places
         )
         second = [_row(c, y, p, n, ldy, by_rows[1]) for p in range(k)]
@@ -54,7 +52,7 @@ def _row(c: Code, pointer: Any, i: int, n: int, leading: Any, by_rows: bool) -> 
     b = c.b
     if n == 1:
         return c.read(_entry(c, pointer, i, 0, leading, by_rows))
-    kind = Lanes(memory_type(c.dtype), n)
+    kind = ir.vector(memory_type(c.dtype), n)
     if by_rows:
         place = b.bitcast(_entry(c, pointer, i, 0, leading, True), kind.as_pointer())
         return b.load(place, align=c.dtype.itemsize)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from llvmlite import ir
+from . import ir
 
-_DOUBLE: Final = ir.DoubleType()
+_DOUBLE: Final = ir.DOUBLE
 
 
 def start(kind: Any) -> list[Any]:
@@ -21,7 +21,7 @@ def start(kind: Any) -> list[Any]:
     return [zero] if kind != _DOUBLE else [zero, zero]
 
 
-def add(b: ir.IRBuilder, so_far: list[Any], part: Any) -> list[Any]:
+def add(b: ir.Builder, so_far: list[Any], part: Any) -> list[Any]:
     """Add the sum of a block."""
     if len(so_far) == 1:
         return [b.fadd(so_far[0], b.fpext(part, _DOUBLE))]
@@ -33,7 +33,7 @@ def add(b: ir.IRBuilder, so_far: list[Any], part: Any) -> list[Any]:
     return [following, b.fadd(error, lost)]
 
 
-def end(b: ir.IRBuilder, so_far: list[Any], kind: Any) -> Any:
+def end(b: ir.Builder, so_far: list[Any], kind: Any) -> Any:
     """Return the sum."""
     if len(so_far) == 1:
         return b.fptrunc(so_far[0], kind)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import llvmlite.binding as llvm
-from llvmlite import ir
 from llvmlite.binding import ffi
 
+from wengert.run.llvm import ir
 from wengert.run.llvm.image import POSSIBLE
 from wengert.run.llvm.mathlib.rare import SUFFIX, VECTORS
 
@@ -127,7 +126,7 @@ def _pipeline(module: ir.Module | str, builder: llvm.PassBuilder) -> llvm.Module
 
 
 def _parse(module: ir.Module | str, target: llvm.TargetMachine, context: llvm.ContextRef | None) -> llvm.ModuleRef:
-    parsed = llvm.parse_assembly(_LOOP.sub(r"\1 = distinct !{ \1, ", str(module)), context)
+    parsed = llvm.parse_assembly(str(module), context)
     parsed.verify()
     parsed.triple = target.triple
     parsed.data_layout = str(target.target_data)
@@ -141,28 +140,6 @@ def _pass_builder(target: llvm.TargetMachine) -> llvm.PassBuilder:
     options.loop_interleaving = False
     options.loop_unrolling = False
     return llvm.create_pass_builder(target, options)
-
-
-_SELF: Final = "wengert.loop"
-_LOOP: Final = re.compile(rf'(![0-9]+) = !{{ !"{_SELF}", ')
-
-
-def loop_options(branch: ir.Instruction, **options: int | bool) -> None:
-    """Tell LLVM how to treat a loop, by the branch that closes it.
-
-    Parameters
-    ----------
-    branch : llvmlite.ir.Instruction
-    **options
-        Names without ``llvm.loop.``, dots as underscores, for instance ``interleave_count=4``.
-    """
-    module = branch.module
-    nodes = []
-    for name, value in options.items():
-        kind = ir.IntType(1 if isinstance(value, bool) else 32)
-        nodes.append(module.add_metadata([f"llvm.loop.{name.replace('_', '.')}", ir.Constant(kind, int(value))]))
-    # LLVM wants the node to begin with itself, which llvmlite cannot say; it is put in when the text is parsed.
-    branch.set_metadata("llvm.loop", module.add_metadata([_SELF, *nodes]))
 
 
 def _inline_vector_forms(module: llvm.ModuleRef, builder: llvm.PassBuilder) -> None:

@@ -4,7 +4,7 @@ Each function is straight-line scalar code without calls or branches, marked ``a
 loop over vectors of whatever width the CPU has, and the same formula can be had for vectors at once. There are no
 target intrinsics, no vector math library, no fast-math.
 
-    function = declare(module, "exp", ir.DoubleType())
+    function = declare(module, "exp", ir.DOUBLE)
     builder.call(function, [x])
 
 ``emit`` holds the notation the formulas are written in, ``ieee`` the bit-level pieces, ``coefficients`` the polynomials
@@ -13,8 +13,9 @@ target intrinsics, no vector math library, no fast-math.
 
 from __future__ import annotations
 
-from llvmlite import ir
+import functools
 
+from wengert.run.llvm import ir
 from wengert.run.llvm.mathlib import (
     error_function,
     exponential,
@@ -25,6 +26,7 @@ from wengert.run.llvm.mathlib import (
     trigonometric,
 )
 from wengert.run.llvm.mathlib.emit import Value, format_of
+from wengert.run.llvm.mathlib.rare import edition
 from wengert.run.llvm.mathlib.registry import FUNCTIONS
 
 __all__ = ["ACCURACY", "FUNCTIONS", "declare", "declare_called"]
@@ -40,19 +42,21 @@ digamma of negative arguments are accurate relative to the terms of the reflecti
 
 
 def declare(module: ir.Module, name: str, type: ir.Type) -> ir.Function:
-    """The function of this name and float type in the module, written into it on first use.
+    """The function of this name and float type, to be called in the module.
+
+    It is written once in a process, and printed in each module that calls it.
 
     Parameters
     ----------
-    module : llvmlite.ir.Module
+    module : ir.Module
     name : str
         A key of :data:`FUNCTIONS`, for instance ``"exp"``.
-    type : llvmlite.ir.DoubleType or llvmlite.ir.FloatType, or a vector of them
-        Of the arguments and the result.
+    type : ir.Type
+        Of the arguments and the result: float, double, or a vector of them.
 
     Returns
     -------
-    llvmlite.ir.Function
+    ir.Function
         Internal and ``alwaysinline``.
 
     Raises
@@ -64,41 +68,41 @@ def declare(module: ir.Module, name: str, type: ir.Type) -> ir.Function:
 
     Examples
     --------
-    >>> from llvmlite import ir
     >>> module = ir.Module()
-    >>> declare(module, "exp", ir.DoubleType()).name
+    >>> declare(module, "exp", ir.DOUBLE).name
     'wengert.exp.f64'
-    >>> declare(module, "exp", ir.DoubleType()) is declare(module, "exp", ir.DoubleType())
+    >>> declare(module, "exp", ir.DOUBLE) is declare(module, "exp", ir.DOUBLE)
     True
     """
+    return _inlined(name, type, edition(module))
+
+
+def declare_called(module: ir.Module, name: str, type: ir.Type) -> ir.Function:
+    """The same function, but called and not inlined: for code that runs once and is not worth compiling anew."""
+    return _called(name, type, edition(module))
+
+
+@functools.cache
+def _inlined(name: str, type: ir.Type, edition: str) -> ir.Function:
     if name not in FUNCTIONS:
         raise KeyError(f"mathlib has no function {name!r}; it has {', '.join(sorted(FUNCTIONS))}")
     form = format_of(type)
     if form is None:
         raise TypeError(f"mathlib functions exist for float and double, not for IR type {type}")
     definition = FUNCTIONS[name]
-    full_name = f"wengert.{name}.{form.suffix}"
-    if full_name in module.globals:
-        return module.globals[full_name]
-    function = ir.Function(module, ir.FunctionType(type, [type] * definition.arity), full_name)
-    function.linkage = "internal"
-    function.attributes.add("alwaysinline")
-    function.attributes.add("nounwind")
-    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    signature = ir.FunctionType(type, [type] * definition.arity)
+    function = ir.Function(ir.Module(edition), signature, f"wengert.{name}.{form.suffix}", linkage="internal")
+    function.attributes += ["alwaysinline", "nounwind"]
+    builder = ir.Builder(function.append_basic_block("entry"))
     builder.ret(definition.emit(*(Value(builder, argument) for argument in function.args)).ir)
     return function
 
 
-def declare_called(module: ir.Module, name: str, type: ir.Type) -> ir.Function:
-    """The same function, but called and not inlined: for code that runs once and is not worth compiling anew."""
-    full_name = f"wengert.{name}.{'f64' if type == ir.DoubleType() else 'f32'}.called"
-    if full_name in module.globals:
-        return module.globals[full_name]
-    inlined = declare(module, name, type)
-    function = ir.Function(module, inlined.function_type, full_name)
-    function.linkage = "internal"
-    function.attributes.add("noinline")
-    function.attributes.add("nounwind")
-    builder = ir.IRBuilder(function.append_basic_block("entry"))
+@functools.cache
+def _called(name: str, type: ir.Type, edition: str) -> ir.Function:
+    inlined = _inlined(name, type, edition)
+    function = ir.Function(ir.Module(edition), inlined.signature, f"{inlined.name}.called", linkage="internal")
+    function.attributes += ["noinline", "nounwind"]
+    builder = ir.Builder(function.append_basic_block("entry"))
     builder.ret(builder.call(inlined, function.args))
     return function

@@ -1,4 +1,4 @@
-"""Formulas that build LLVM IR: a thin layer over llvmlite in which ``a * b + c`` emits instructions.
+"""Formulas that build LLVM IR: a thin layer over :mod:`wengert.run.llvm.ir` in which ``a * b + c`` emits instructions.
 
 A :class:`Value` pairs an IR value with the builder that appends to the function being written. Python numbers mix in
 freely and become constants of the other operand's type. Nothing here rewrites or reassociates: each operator is one
@@ -11,11 +11,10 @@ import functools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from llvmlite import ir
+from wengert.run.llvm import ir
 
-BOOL = ir.IntType(1)
+BOOL = ir.BIT
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Format:
     name: str  # NumPy's name
     suffix: str  # LLVM's name in intrinsics
     type: ir.Type
-    int: ir.IntType  # an integer of the same width, for the bit pattern
+    integer: ir.Type  # an integer of the same width, for the bit pattern
     mantissa: int  # stored bits of the significand
     bias: int
 
@@ -45,45 +44,27 @@ class Format:
         return math.ldexp(1.0, self.bias)
 
 
-FLOAT64 = Format("float64", "f64", ir.DoubleType(), ir.IntType(64), 52, 1023)
-FLOAT32 = Format("float32", "f32", ir.FloatType(), ir.IntType(32), 23, 127)
-
-
-class Lanes(ir.VectorType):  # type: ignore[misc]  # llvmlite has no type hints
-    """A vector with what formulas ask of a scalar type, and with short constants."""
-
-    @property
-    def width(self) -> int:
-        """Bits of an element."""
-        return int(self.element.width)
-
-    @property
-    def intrinsic_name(self) -> str:
-        return f"v{self.count}{self.element.intrinsic_name}"
-
-    def format_constant(self, value: Any) -> str:
-        first = value[0]
-        if all(entry is first for entry in value):
-            return f"splat ({first.type} {first.get_reference()})"
-        return str(super().format_constant(value))
+FLOAT64 = Format("float64", "f64", ir.DOUBLE, ir.I64, 52, 1023)
+FLOAT32 = Format("float32", "f32", ir.FLOAT, ir.I32, 23, 127)
 
 
 @functools.cache
 def in_lanes(form: Format, count: int) -> Format:
     """The format of so many numbers at once."""
-    return replace(form, suffix=f"v{count}{form.suffix}", type=Lanes(form.type, count), int=Lanes(form.int, count))
+    kind = ir.vector(form.type, count)
+    return replace(form, suffix=kind.suffix, type=kind, integer=ir.vector(form.integer, count))
 
 
 def like(type_: ir.Type, model: ir.Type) -> ir.Type:
     """A scalar type, in as many lanes as the model has."""
-    return Lanes(type_, model.count) if isinstance(model, ir.VectorType) else type_
+    return ir.vector(type_, model.count) if model.count else type_
 
 
+@functools.cache
 def format_of(type_: ir.Type) -> Format | None:
     """The format of an IR type, or of its elements; None where it is no supported float."""
-    element = type_.element if isinstance(type_, ir.VectorType) else type_
-    form = next((f for f in (FLOAT64, FLOAT32) if f.type == element), None)
-    return in_lanes(form, type_.count) if form is not None and element is not type_ else form
+    form = next((f for f in (FLOAT64, FLOAT32) if f.type is type_.element), None)
+    return in_lanes(form, type_.count) if form is not None and type_.count else form
 
 
 class Value:
@@ -92,7 +73,7 @@ class Value:
     __slots__ = ("builder", "ir")
     __hash__ = None  # type: ignore[assignment]  # == emits a comparison
 
-    def __init__(self, builder: ir.IRBuilder, value: ir.Value) -> None:
+    def __init__(self, builder: ir.Builder, value: ir.Value) -> None:
         self.builder = builder
         self.ir = value
 
@@ -105,7 +86,7 @@ class Value:
 
     @property
     def is_float(self) -> bool:
-        return format_of(self.ir.type) is not None
+        return self.ir.type.is_float
 
     def constant(self, number: float) -> Value:
         """A constant of this value's type."""
@@ -194,7 +175,7 @@ class Value:
 
     def bits(self) -> Value:
         """The bit pattern as an integer."""
-        return Value(self.builder, self.builder.bitcast(self.ir, self.format.int))
+        return Value(self.builder, self.builder.bitcast(self.ir, self.format.integer))
 
     def as_float(self) -> Value:
         """The float with this bit pattern."""
@@ -222,10 +203,7 @@ def select(condition: Value, a: Value | float, b: Value | float) -> Value:
 def _intrinsic(name: str, *operands: Value | float) -> Value:
     model = next(v for v in operands if isinstance(v, Value))
     values = [v if isinstance(v, Value) else model.constant(v) for v in operands]
-    type_ = model.ir.type
-    function_type = ir.FunctionType(type_, [type_] * len(values))
-    function = model.builder.module.declare_intrinsic(f"llvm.{name}", [type_], function_type)
-    return Value(model.builder, model.builder.call(function, [v.ir for v in values]))
+    return Value(model.builder, model.builder.intrinsic(name, *(v.ir for v in values)))
 
 
 def fma(a: Value | float, b: Value | float, c: Value | float) -> Value:

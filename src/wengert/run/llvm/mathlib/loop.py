@@ -6,13 +6,12 @@ import ctypes
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 
-from wengert.run.llvm import target
+from wengert.run.llvm import ir, target
 from wengert.run.llvm.mathlib import FUNCTIONS, declare
 from wengert.run.llvm.mathlib.emit import FLOAT32, FLOAT64
 
-INDEX = ir.IntType(64)
+INDEX = ir.I64
 SYMBOL = "wengert_loop"
 
 
@@ -22,18 +21,18 @@ def loop_module(name: str, dtype: str) -> ir.Module:
     pointer = form.type.as_pointer()
     arity = FUNCTIONS[name].arity
     module = ir.Module(name)
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [pointer] * (arity + 1) + [INDEX]), SYMBOL)
+    function = ir.Function(module, ir.FunctionType(ir.VOID, [pointer] * (arity + 1) + [INDEX]), SYMBOL)
     for argument in function.args[:-1]:
-        argument.add_attribute("noalias")
+        argument.attributes.append("noalias")
     entry, body, done = (function.append_basic_block(label) for label in ("entry", "body", "done"))
-    builder = ir.IRBuilder(entry)
+    builder = ir.Builder(entry)
     zero, count = ir.Constant(INDEX, 0), function.args[-1]
     builder.cbranch(builder.icmp_signed(">", count, zero), body, done)
     builder.position_at_end(body)
     i = builder.phi(INDEX)
-    operands = [builder.load(builder.gep(p, [i])) for p in function.args[:arity]]
+    operands = [builder.load(builder.gep(p, i)) for p in function.args[:arity]]
     result = builder.call(declare(module, name, form.type), operands)
-    builder.store(result, builder.gep(function.args[arity], [i]))
+    builder.store(result, builder.gep(function.args[arity], i))
     following = builder.add(i, ir.Constant(INDEX, 1), flags=("nsw",))
     i.add_incoming(zero, entry)
     i.add_incoming(following, body)

@@ -60,7 +60,7 @@ def quarter_turns(x: Value, offset: int) -> Value:
     bits, r, error = reduce(x)
     bits = bits + offset
     magnitude = select((bits & 1) == 0, sin_reduced(r, error), cos_reduced(r, error))
-    sign_bit: Value = (bits & 2) << (x.format.int.width - 2)
+    sign_bit: Value = (bits & 2) << (x.format.integer.width - 2)
     return (magnitude.bits() ^ sign_bit).as_float()
 
 
