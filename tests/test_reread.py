@@ -103,7 +103,7 @@ LONG = np.linspace(0.9, 1.1, 40)
 def test_programs(function: Any, args: Any, everything: bool) -> None:
     compiled = wg.jit(wg.grad(function, tuple(range(len(args)))))
     for found, expected in zip(compiled(*args), wg.grad(function, tuple(range(len(args))))(*args), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-11)
+        np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-14)
     graph = lowered(function, *args).simplified
     assert bool(_reads(graph)) != everything
     assert (saved(lean(graph)) < saved(graph)) or everything

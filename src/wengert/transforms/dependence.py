@@ -41,12 +41,15 @@ class Read:
         Parameters of the ``gather``.
     depth : int
         How many loops are around it.
+    whole : bool
+        The array itself, of which entries are read that are still there.
     """
 
     carry: int
     index: tuple[Affine, ...]
     params: tuple[tuple[str, Any], ...]
     depth: int
+    whole: bool = False
 
 
 class Nest:
@@ -186,6 +189,55 @@ def final_read(nest: Nest, value: int) -> Read | None:
             index = tuple([nest.known[i] for i in equation.inputs[1:]])
             return None if carry is None else Read(carry, index, equation.params, len(nest.path))
     return None
+
+
+def final_version(nest: Nest, row: int, reader: Nest, value: int) -> int | None:
+    """Return which part of a loop's carry ``row``, a version of it, may be taken for: by what ``reader`` reads of it.
+
+    Parameters
+    ----------
+    nest : Nest
+        The outermost loop, of whose body ``row`` is a value.
+    row : int
+    reader : Nest
+        A loop with the same iterations.
+    value : int
+        The input of its body that is ``row``.
+
+    Returns
+    -------
+    int or None
+        None if another iteration may overwrite what is read, or the reader looks at all of it.
+    """
+    for k, lineage in enumerate(nest.lineages):
+        if lineage is not None and row in lineage.versions:
+            step = lineage.versions.index(row)
+            return k if _all_kept(reader, value, nest, k, step) else None
+    return None
+
+
+def _all_kept(reader: Nest, value: int, nest: Nest, k: int, step: int) -> bool:
+    """Say whether no entry that a loop reads of a value is overwritten, from a step of an iteration on."""
+    if value in reader.body.outputs:
+        return False
+    for equation in reader.body.equations:
+        if value not in equation.inputs:
+            continue
+        if equation.primitive.name == "gather" and equation.inputs.count(value) == 1:
+            place = reader.place(equation, equation.inputs[1:])
+            if place is None or _kept(reader, place, nest, k, step) is None:
+                return False
+        elif equation.primitive.name == "loop":
+            inner = reader.within(equation)
+            given = inner.given
+            if value in (*given.number, *given.carry, *given.xs) or dict(equation.params)["test"] is not None:
+                return False
+            mine = [i for i, j in zip(inner.inputs.consts, given.consts, strict=True) if j == value]
+            if not all(_all_kept(inner, i, nest, k, step) for i in mine):
+                return False
+        else:
+            return False
+    return True
 
 
 def _kept(reader: Nest, place: Place, nest: Nest, k: int, step: int) -> int | None:

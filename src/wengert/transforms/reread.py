@@ -7,7 +7,7 @@ end.  Where :mod:`.dependence` shows that, nothing is saved: the backward loops 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..core.builder import Builder
 from ..core.graph import Equation, Graph
 from ..ops.loop_operands import operands, parameters, row_avals
 from ..ops.subgraph import SubGraph, remake, sub_graph
-from .dependence import Nest, Read, final_read
+from .dependence import Nest, Read, final_read, final_version
 from .loops import tidy
 
 
@@ -59,15 +59,34 @@ def _reads(graph: Graph) -> dict[int, tuple[int, Read]]:
             continue
         nest = Nest(equation, known)
         for value, row in zip(equation.outputs[nest.carry :], nest.body.outputs[nest.carry :], strict=True):
-            read = final_read(nest, row) if value not in graph.outputs else None
+            if value in graph.outputs:
+                continue
+            users = [e for e in graph.equations[k + 1 :] if value in e.inputs]
+            read = final_read(nest, row) or _version_read(nest, row, value, users, known)
             if read is None:
                 continue
             array = equation.outputs[read.carry]
-            users = [e for e in graph.equations[k + 1 :] if value in e.inputs]
             worth = 2 * graph.avals[value].size >= graph.avals[array].size
             if users and worth and all(_reads_rows(e, value, read.depth) for e in users):
                 found[value] = array, read
     return found
+
+
+def _version_read(
+    nest: Nest, row: int, value: int, users: Sequence[Equation], known: Mapping[int, Affine]
+) -> Read | None:
+    """Return which array to read if saved versions of it differ from it only where nobody looks."""
+    found: set[int | None] = set()
+    for equation in users:
+        if not _reads_rows(equation, value, 1):
+            return None
+        reader = Nest(equation, known)
+        if reader.path != nest.path:
+            return None
+        mine = [i for i, x in zip(reader.inputs.xs, reader.given.xs, strict=True) if x == value]
+        found |= {final_version(nest, row, reader, i) for i in mine}
+    carry = found.pop() if len(found) == 1 else None
+    return None if carry is None else Read(carry, (), (), 1, whole=True)
 
 
 def _reads_rows(equation: Equation, value: int, depth: int) -> bool:
@@ -115,7 +134,7 @@ def _rewritten(
         deeper = {row: reads[i] for row, i in gone.items() if reads[i].depth > len(around)}
         for row, i in gone.items():
             if row not in deeper:
-                values[row] = _read(builder, of_arrays[i], reads[i], around)
+                values[row] = of_arrays[i] if reads[i].whole else _read(builder, of_arrays[i], reads[i], around)
         for e in body.equations:
             mine = {i: deeper[i] for i in e.inputs if i in deeper}
             if mine:

@@ -74,7 +74,7 @@ def processor() -> bytes:
     return b"\n".join(line for line in first.split(b"\n") if line.startswith(kept))
 
 
-def place(structure: Any) -> str | None:
+def _path(structure: Any) -> str | None:
     """Return where the entry of a structure is kept: in a folder of its own for each version of everything."""
     folder = directory()
     if folder is None:
@@ -85,12 +85,13 @@ def place(structure: Any) -> str | None:
 
 def holds(structure: Any) -> bool:
     """Say whether there is an entry, without looking at what is in it."""
-    path = place(structure)
+    path = _path(structure)
     return path is not None and os.path.exists(path)
 
 
-def read(path: str | None) -> bytes | None:
-    """Return the code stored at a :func:`place`, or None."""
+def read(structure: Any) -> bytes | None:
+    """Return stored code, or None."""
+    path = _path(structure)
     if path is None:
         return None
     try:
@@ -106,8 +107,9 @@ def read(path: str | None) -> bytes | None:
     return data[head:]
 
 
-def write(path: str | None, code: bytes) -> None:
-    """Store code at a :func:`place`; a cache that cannot be written to is no error."""
+def write(structure: Any, code: bytes) -> None:
+    """Store code; a cache that cannot be written to is no error."""
+    path = _path(structure)
     if path is None:
         return
     mine = f"{path[:-2]}.{os.getpid()}.{threading.get_ident()}.tmp"

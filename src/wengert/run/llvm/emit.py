@@ -183,16 +183,18 @@ class Emitter(Memory):
     # ------------------------------------------------------
 
     def _innermost(self, pointers: list[Any], start: Any, stop: Any) -> None:
-        sums = [s for s in self.loop.stores if s.how != "set" and not s.at and self.inner[s.access] == 0]
-        first = [self._identity(store) for store in sums]
         self.constant: dict[int, Any] = {}
         if self.lanes == COPY:
             self._copy(pointers, start, stop)
             return
         if self.lanes > 1:
             self.apart = {k: self._multiples(k) for k, inner in enumerate(self.inner) if inner not in (0, 1)}
-        if self.lanes != AUTOMATIC:
+        still = [s for s in self.loop.stores if s.how != "set" and self.inner[s.access] == 0]
+        if self.lanes != AUTOMATIC or any(s.at for s in still):
             self._hoist(pointers)
+        sums = [s for s in still if all(j in self.constant for j in s.at)]
+        first = [self._identity(store) for store in sums]
+        places = [self._picked(pointers, s.access, start, s.at, s.safe) for s in sums]
         if not sums:
             self._points(pointers, start, stop, [], [])
             return
@@ -202,8 +204,8 @@ class Emitter(Memory):
 
         rounded = [store.how == "add" and self.loop.accesses[store.access].dtype.kind == "f" for store in sums]
         totals = self._in_blocks(sums, rounded, first, start, stop, add_up) if self.long_sums else add_up(start, stop)
-        for store, total in zip(sums, totals, strict=True):
-            self._accumulate(store, pointers[store.access], total)
+        for store, place, total in zip(sums, places, totals, strict=True):
+            self._accumulate(store, place, total)
 
     def _copy(self, pointers: list[Any], start: Any, stop: Any) -> None:
         """Emit a copy of entries that lie side by side: the C library's, which knows the machine."""

@@ -36,20 +36,19 @@ def compile_kernels(wanted: dict[Any, Any]) -> dict[Any, Kernel]:
     """
     found = {key: KERNELS.peek(key) for key in wanted}
     codes: dict[Any, bytes] = {}
-    missing: dict[Any, str | None] = {}
+    missing = []
     for key, kernel in found.items():
         if kernel is None:
-            place = disk.place(key)
-            code = disk.read(place)
+            code = disk.read(key)
             if code is None:
-                missing[key] = place
+                missing.append(key)
             else:
                 codes[key] = code
     if missing:
         made = llvm.compiler.compiled([wanted[key] for key in missing])
-        for (key, place), code in zip(missing.items(), made, strict=True):
+        for key, code in zip(missing, made, strict=True):
             codes[key] = code
-            disk.write(place, code)
+            disk.write(key, code)
     for key, code in codes.items():
         found[key] = KERNELS.get(key, functools.partial(Kernel, code))
     return found

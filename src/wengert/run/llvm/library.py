@@ -23,11 +23,10 @@ def library(structure: Any, exports: list[str], emit: Callable[[], Any]) -> Any:
         Makes the IR; called only if the code is not on disk.  LLVM is loaded then and not before.  It is not
         optimised: what is written by hand only calls what the time is spent in.
     """
-    place = disk.place(structure)
-    code = disk.read(place)
+    code = disk.read(structure)
     if code is None:
         code = ready(llvm.target.compile_quickly(emit()))
-        disk.write(place, code)
+        disk.write(structure, code)
     return loaded(code, exports)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from ...core.bounds import Affine
+from ...core.bounds import Affine, Counter
 from .order import outside_in
 
 Shape = tuple[int, ...]
@@ -290,6 +290,34 @@ class Call(Python):
     numbers: list[int] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Extent:
+    """How often a loop runs: where the number lies, and the most that it may be; None where there is none."""
+
+    count: View | None
+    most: int | None
+
+
+@dataclass(eq=False, slots=True)
+class Nest:
+    """A loop whose axes are loops of the program; see :mod:`.nests`.
+
+    Attributes
+    ----------
+    loop : Loop
+    extents : list of Extent
+        The lengths of its axes.
+    counters : list of Counter
+    forms : list of tuple
+        For each access its place, as expressions of the counters.
+    """
+
+    loop: Loop
+    extents: list[Extent]
+    counters: list[Counter]
+    forms: list[tuple[Affine | None, ...]]
+
+
 @dataclass(eq=False, slots=True)
 class Repeat:
     """Steps that are repeated: the primitive ``loop``; see :mod:`.control`.
@@ -316,6 +344,8 @@ class Repeat:
         What to report when ``length`` is too short; 0 if it cannot be.
     recipe : tuple
         What the code is made of; see :mod:`.region`.
+    nests : list of Nest
+        What runs instead, one after the other, where iterations need nothing of each other; see :mod:`.nests`.
     """
 
     counter: Buffer
@@ -331,6 +361,7 @@ class Repeat:
     tape: int
     equation: int
     recipe: Any = None
+    nests: list[Nest] = field(default_factory=list)
 
 
 @dataclass(eq=False, slots=True)

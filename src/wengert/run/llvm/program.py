@@ -22,6 +22,7 @@ from .fuse import Fused
 from .kernels import Kernel, compile_kernels
 from .layout import describe, emission, structure
 from .loops import Buffer, Call, Choice, Fill, Loop, Product, Python, Repeat, Rows, canonical, fill_loop
+from .nests import find_nests
 from .plan import place, with_fills
 from .pointers import blas_threads
 from .region import Region
@@ -216,6 +217,7 @@ class NativeProgram:
                     wanted[step.form] = step.form
                     prepared.append((step.form, describe_call(step, self._base)))
             elif isinstance(step, Repeat | Choice):
+                find_nests(step)
                 region = Region(step, self._base, (0, self._status))
                 self._callbacks += region.keep
                 step.recipe = region.recipe

@@ -16,7 +16,23 @@ from typing import Any
 from .blas import describe_product, product_form
 from .callback import callback, describe_callback
 from .forms import describe_call
-from .loops import SMALL, Buffer, Call, Choice, Fill, Loop, Product, Python, Repeat, View, canonical, fill_loop
+from .loops import (
+    SMALL,
+    Buffer,
+    Call,
+    Choice,
+    Extent,
+    Fill,
+    Loop,
+    Nest,
+    Product,
+    Python,
+    Repeat,
+    View,
+    canonical,
+    fill_loop,
+    stride_cost,
+)
 from .plan import touched
 
 
@@ -127,7 +143,34 @@ class Region:
         counts = tuple([self._number(n, small) for n in sizes])
         return "nest", counts, tuple(accesses), tuple(loop.body), tuple(loop.stores)
 
+    def _as_nest(self, nest: Nest) -> Any:
+        """Return the node of a nest: along the axis that suits memory best, with lengths that are looked up."""
+        loop = nest.loop
+        axes = list(range(len(loop.shape)))
+        inner = min(axes, key=lambda a: (sum(stride_cost(abs(v.strides[a])) for v in loop.accesses), -a))
+        rest = [a for a in axes if a != inner]
+        order = [*sorted(rest, key=lambda a: (-max(abs(v.strides[a]) for v in loop.accesses), a)), inner]
+        accesses = []
+        for view in loop.accesses:
+            reference = self._reference(view.buffer)
+            offset = self._number(view.offset * view.dtype.itemsize, view.offset == 0 or reference[0] == "slot")
+            steps = tuple([self._number(view.strides[a], abs(view.strides[a]) <= 1) for a in order])
+            extents = tuple([self._number(n, n == 1) for pair in view.indexed for n in pair])
+            last = view.strides[inner]
+            accesses.append((view.dtype.str, reference, offset, last if last in (0, 1) else 2, steps, extents))
+        counts = tuple([self._extent(nest.extents[a]) for a in order])
+        return "nest", counts, tuple(accesses), tuple(loop.body), tuple(loop.stores)
+
+    def _extent(self, extent: Extent) -> Any:
+        most = None if extent.most is None else self._number(extent.most)
+        if extent.count is not None:
+            return "count", (self._scalar(extent.count), most)
+        assert most is not None
+        return most
+
     def _repeat(self, step: Repeat) -> Any:
+        if step.nests:
+            return "nests", tuple(map(self._as_nest, step.nests))
         count = None if step.count is None else self._scalar(step.count)
         length = None if step.length is None else self._number(step.length, step.length <= 4)
         checks = self._nodes(step.test)

@@ -113,10 +113,26 @@ class RegionCode:
             )
             nest = self.nests[key] = emitter.body
         pointers = [self._pointer(reference, np.dtype(text), offset) for text, reference, offset, *_ in accesses]
-        numbers = [self._number(n) for n in sizes]
+        numbers = [self._size(n) for n in sizes]
         strides = [self._number(n) for access in accesses for n in access[4]]
         extents = [self._number(n) for access in accesses for n in access[5]]
         self.b.call(nest, [*pointers, *numbers, *strides, *extents, ir.Constant(INDEX, 0), numbers[0]])
+
+    def _nests(self, nests: Any) -> None:
+        self._nodes(nests)
+
+    def _size(self, size: Any) -> Any:
+        """Return the length of an axis, which may be looked up."""
+        if size[0] != "count":
+            return self._number(size)
+        b = self.b
+        scalar, most = size[1]
+        count = self._load(scalar)
+        count = count if count.type == INDEX else b.sext(count, INDEX)
+        if most is None:
+            return count
+        most = self._number(most)
+        return b.select(b.icmp_signed(">", count, most), most, count)
 
     def _choose(self, index: Any, branches: Any) -> None:
         b = self.b

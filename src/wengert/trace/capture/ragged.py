@@ -1,8 +1,8 @@
 """Slices whose bounds are computed in a captured loop: ``x[i - 1 : i + 2]``, ``x[:k]``, ``x[k + 1 :]``.
 
 If the extent is constant, the slice is an array as any other.  If it is not, no graph has a shape for it; it then stays
-a *ragged* vector: as many entries as the array has, of which the first ``count`` are its own.  Operations on ragged
-vectors of one count work entry by entry, reductions leave out what is not their own, writing leaves the rest as it is.
+a *ragged* vector, which is known by what its entries are.  Sums of it, and writes, are loops over as many entries as
+there are; other reductions go through as many as the array has, and leave out what is not its own.
 """
 
 from __future__ import annotations
@@ -11,13 +11,18 @@ from typing import Any, Final
 
 import numpy as np
 
+from ...core.aval import aval
 from ...core.source import user_line
 from ...errors import UntraceableError, explain
 from ...ops.index import gather, gather_set
+from ...ops.loop_operands import COUNTER, parameters
+from ..bodies import record_part, value_of
 from ..context import current
 from ..dispatch import FUNCTIONS
+from ..record import value_aval
 from ..tracer import Tracer, as_view, is_traced
 from .extents import Form, bounds, linear, plus
+from .parts import Captured, apply, converted, operand, result, rewritten
 
 
 def dynamic(index: Any) -> bool:
@@ -157,80 +162,100 @@ class Ragged:
 
     def __init__(self, base: Any, start: Any, count: Any, form: Form, step: int = 1) -> None:
         self.base, self.start, self.count, self.step = base, start, count, step
-        self.size = base.shape[0]
         self.form = form  # two are of one extent if their forms are equal
 
-    def entries(self) -> Any:
-        """Return a vector whose first entries are its own; the others are whatever they are."""
-        if self.step == 1 and not isinstance(self.start, Tracer) and self.start == 0:
-            return self.base
-        return self.base[self._places()]
-
-    def _places(self) -> Any:
-        k = _numbers(self.size)
-        place = k + self.start if self.step == 1 else self.start + (self.count - 1) - k
-        return np.clip(place, 0, self.size - 1)
-
-    def mask(self) -> Any:
-        """Say which entries are its own."""
-        return _numbers(self.size) < self.count
-
-    def padded(self, value: Any) -> Any:
-        """Return a vector in which a value stands in place of what is not its own."""
-        return np.where(self.mask(), self.entries(), np.asarray(value, self.dtype))
+    @property
+    def size(self) -> int:
+        """The most entries that there may be."""
+        return int(self.base.shape[0])
 
     @property
     def dtype(self) -> Any:
         return self.base.dtype
 
+    def place(self, k: Any) -> Any:
+        """Return where in the vector its k-th entry is."""
+        return k + self.start if self.step == 1 else self.start + (self.count - 1) - k
+
+    def now(self) -> Entry:
+        """Return what gives its entries as they are now, whatever is written into the vector later."""
+        base = self.base
+        base = Tracer(base.builder, base.id, base.aval) if _traced(base, self.count).builder is not None else base
+        return _OfVector(base, self)
+
+    def vector(self) -> Any:
+        """Return a vector whose first entries are its own; the others are whatever they are."""
+        if self.step == 1 and not isinstance(self.start, Tracer) and self.start == 0:
+            return self.base
+        return self.base[np.clip(self.place(_numbers(self.size)), 0, self.size - 1)]
+
+    def padded(self, value: Any) -> Any:
+        """Return a vector in which a value stands in place of what is not its own."""
+        return np.where(_numbers(self.size) < self.count, self.vector(), np.asarray(value, self.dtype))
+
     def __getitem__(self, index: Any) -> Any:
         if type(index) is slice and (index.start, index.stop, index.step) == (None, None, -1):
-            return Ragged(self.base, self.start, self.count, self.form, -self.step)
+            return self.turned()
         if type(index) is slice and index == slice(None):
             return self
         if isinstance(index, (int, np.integer)) or (isinstance(index, Tracer) and not index.aval.shape):
-            place = index if not isinstance(index, (int, np.integer)) or index >= 0 else self.count + index
-            return self.base[self.start + place if self.step == 1 else self.start + self.count - 1 - place]
+            return self.now()(index if not isinstance(index, (int, np.integer)) or index >= 0 else self.count + index)
         raise _refused("a part of a slice of varying extent")
+
+    def turned(self) -> Ragged:
+        """Return the entries from the last to the first."""
+        return Ragged(self.base, self.start, self.count, self.form, -self.step)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if index is not Ellipsis and index != slice(None):
             raise _refused("a write into a part of a slice of varying extent")
-        k = _numbers(self.size)
-        own = (k >= self.start) & (k < self.start + self.count)
         if isinstance(value, Ragged):
             self._check(value)
-            place = k - self.start if self.step == 1 else self.start + (self.count - 1) - k
-            value = value.entries()[np.clip(place, 0, self.size - 1)]
+            if value.base is self.base and value.step == self.step and linear(value.start) == linear(self.start):
+                return  # what ``x[:k] += y`` does in the end
+            entry = value.now()
         elif np.ndim(value):
             raise _refused(f"an array of shape {np.shape(value)} written into a slice of varying extent")
-        self.base[...] = np.where(own, value, self.base)
+        else:
+            entry = _Number(value)
+        y = _traced(self.base, self.count)
+        here = _OfVector(Tracer(y.builder, y.id, y.aval), self)
+
+        def write(k: Any, made: Any) -> Any:
+            return _with_entry(made, self.place(k), entry(k, here, made))
+
+        self.base[...] = _repeated(self.size, self.count, y, write)
 
     def _check(self, other: Ragged) -> None:
-        if other.form != self.form or other.size != self.size:
+        if other.form != self.form:
             raise _refused("slices of different extents in one operation")
 
     def copy(self) -> Ragged:
         """Return a vector of its own."""
-        return Ragged(FUNCTIONS[np.array](self.entries()), 0, self.count, self.form)
+        return Ragged(FUNCTIONS[np.array](self.vector()), 0, self.count, self.form)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "reduce" and ufunc in _NEUTRAL and set(kwargs) <= {"axis"}:
+            if ufunc is np.add:
+                return self.sum()
             neutral: Any = _NEUTRAL[ufunc]
             return ufunc.reduce(self.padded(neutral(self.dtype)))
         if ufunc is np.matmul and method == "__call__" and not kwargs:
             return dot(*inputs)
         if method != "__call__" or set(kwargs) - {"out"} or ufunc.nout != 1:
             raise _refused(f"np.{ufunc.__name__}.{method} of a slice of varying extent")
-        operands = []
+        size = self.size
+        operands: list[Entry] = []
         for x in inputs:
             if isinstance(x, Ragged):
                 self._check(x)
-                x = x.entries()
+                size = min(size, x.size)
+                operands.append(x.now())
             elif np.ndim(x):
                 raise _refused(f"an array of shape {np.shape(x)} beside a slice of varying extent")
-            operands.append(x)
-        made = Ragged(ufunc(*operands), 0, self.count, self.form)
+            else:
+                operands.append(_Number(x))
+        made = Computed(_Applied(ufunc, operands), _dtype(ufunc, inputs), size, self.count, self.form)
         (out,) = kwargs.get("out") or (None,)
         if out is None:
             return made
@@ -245,7 +270,10 @@ class Ragged:
 
     def sum(self) -> Any:
         """Return the sum."""
-        return np.sum(self.padded(0))
+        if self.dtype.kind != "f":
+            return np.sum(self.padded(0))
+        entry = self.now()
+        return _repeated(self.size, self.count, np.zeros((), self.dtype), lambda k, total: total + entry(k))
 
     def dot(self, other: Any) -> Any:
         """Return the inner product."""
@@ -260,11 +288,125 @@ class Ragged:
         return np.min(self.padded(np.inf))
 
 
+class Computed(Ragged):
+    """What an operation on ragged vectors makes: computed entry by entry, where it is needed."""
+
+    def __init__(self, entry: Entry, dtype: Any, size: int, count: Any, form: Form, turned: bool = False) -> None:
+        super().__init__(None, 0, count, form, -1 if turned else 1)
+        self._entry, self._dtype, self._size = entry, dtype, size
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    @property
+    def dtype(self) -> Any:
+        return self._dtype
+
+    def now(self) -> Entry:
+        return self._entry if self.step == 1 else _Turned(self._entry, self)
+
+    def turned(self) -> Ragged:
+        return Computed(self._entry, self._dtype, self._size, self.count, self.form, self.step == 1)
+
+    def vector(self) -> Any:
+        entry, start = self.now(), FUNCTIONS[np.zeros](self.size, self.dtype)
+        return _repeated(self.size, self.count, start, lambda k, made: _with_entry(made, k, entry(k)))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise _refused("a write into what was computed of slices of varying extent")
+
+
+class Entry:
+    """What gives the k-th entry of a ragged vector as a number.
+
+    Called within a loop that writes into a vector, it is told what is written to (``here``, as it was before the loop)
+    and the vector as it is meanwhile (``made``): at its own place, an iteration finds there what was there before.
+    """
+
+    def __call__(self, k: Any, here: _OfVector | None = None, made: Any = None) -> Any:
+        raise NotImplementedError
+
+
+class _Number(Entry):
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __call__(self, k: Any, here: _OfVector | None = None, made: Any = None) -> Any:
+        return self.value
+
+
+class _OfVector(Entry):
+    def __init__(self, base: Any, slice_: Ragged) -> None:
+        self.base, self.slice = base, slice_
+
+    def __call__(self, k: Any, here: _OfVector | None = None, made: Any = None) -> Any:
+        base = made if here is not None and self._same(here) else self.base
+        return base[self.slice.place(k)]
+
+    def _same(self, other: _OfVector) -> bool:
+        a, b = self.slice, other.slice
+        if not (isinstance(self.base, Tracer) and self.base.builder is other.base.builder):
+            return False
+        return self.base.id == other.base.id and a.step == b.step and linear(a.start) == linear(b.start)
+
+
+class _Turned(Entry):
+    def __init__(self, entry: Entry, slice_: Ragged) -> None:
+        self.entry, self.slice = entry, slice_
+
+    def __call__(self, k: Any, here: _OfVector | None = None, made: Any = None) -> Any:
+        return self.entry(self.slice.count - 1 - k)
+
+
+class _Applied(Entry):
+    def __init__(self, ufunc: Any, operands: list[Entry]) -> None:
+        self.ufunc, self.operands = ufunc, operands
+
+    def __call__(self, k: Any, here: _OfVector | None = None, made: Any = None) -> Any:
+        return self.ufunc(*[operand(k, here, made) for operand in self.operands])
+
+
+def _dtype(ufunc: Any, inputs: Any) -> Any:
+    """Return the dtype of what a function makes of ragged vectors and numbers."""
+
+    def like(x: Any) -> Any:
+        if isinstance(x, Ragged):
+            return np.ones(1, x.dtype)
+        if isinstance(x, Tracer):
+            return x.aval.dtype.type(1).item() if x.aval.weak else x.aval.dtype.type(1)
+        return x
+
+    with np.errstate(all="ignore"):
+        return ufunc(*map(like, inputs)).dtype
+
+
+def _with_entry(made: Any, place: Any, value: Any) -> Any:
+    made[place] = value  # the loop's own
+    return made
+
+
+def _repeated(most: int, count: Any, start: Any, body: Any) -> Any:
+    """Record a loop that goes through ``count`` entries; ``body`` takes their number and what was made so far."""
+    start = value_of(start)
+    of = value_aval(start)
+    part = record_part(body, [COUNTER, aval(of.shape, of.dtype)])
+    captured = Captured([part])
+
+    def write(builder: Any, outs: Any) -> Any:
+        return [converted(builder, outs[0], of)]
+
+    graph = rewritten(part, captured, [COUNTER], [aval(of.shape, of.dtype)], write)
+    params = parameters(graph, None, len(captured.values), 1, most, False, True, None)
+    (out,) = apply("loop", [operand(count, COUNTER), *captured.values, operand(start, of)], params)
+    return result(out, of, bool(of.shape))
+
+
 def dot(a: Any, b: Any) -> Any:
     """Return the inner product of two ragged vectors."""
     if not (isinstance(a, Ragged) and isinstance(b, Ragged)):
         raise _refused("a product of a slice of varying extent with something else")
-    return a.__array_ufunc__(np.multiply, "__call__", a, b).sum()
+    return (a * b).sum()  # type: ignore[operator]
 
 
 def _mean(x: Ragged) -> Any:
