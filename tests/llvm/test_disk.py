@@ -23,12 +23,12 @@ def entries(folder: Path) -> list[Path]:
 
 
 def test_what_is_written_is_read(folder: Path) -> None:
-    assert disk.read(("sin", 1)) is None
-    disk.write(("sin", 1), b"code")
-    disk.write(("sin", -1), b"other code")
+    assert disk.read(disk.place(("sin", 1))) is None
+    disk.write(disk.place(("sin", 1)), b"code")
+    disk.write(disk.place(("sin", -1)), b"other code")
     assert disk.holds(("sin", 1))
-    assert disk.read(("sin", 1)) == b"code"
-    assert disk.read(("sin", -1)) == b"other code"
+    assert disk.read(disk.place(("sin", 1))) == b"code"
+    assert disk.read(disk.place(("sin", -1))) == b"other code"
     assert not list(folder.glob("*/*.tmp"))
 
 
@@ -36,19 +36,19 @@ def test_what_is_written_is_read(folder: Path) -> None:
     "spoil", [lambda data: data[:-1], lambda data: data[:20], lambda data: b"", lambda data: b"x" + data[1:]]
 )
 def test_spoilt_entries_are_ignored_and_written_anew(folder: Path, spoil: object) -> None:
-    disk.write("f", b"code" * 100)
+    disk.write(disk.place("f"), b"code" * 100)
     (path,) = entries(folder)
     path.write_bytes(spoil(path.read_bytes()))  # type: ignore[operator]
-    assert disk.read("f") is None
-    disk.write("f", b"new")
-    assert disk.read("f") == b"new"
+    assert disk.read(disk.place("f")) is None
+    disk.write(disk.place("f"), b"new")
+    assert disk.read(disk.place("f")) == b"new"
 
 
 def test_entries_of_other_versions_are_not_seen(folder: Path) -> None:
-    disk.write("f", b"code")
+    disk.write(disk.place("f"), b"code")
     (path,) = entries(folder)
     path.parent.rename(path.parent.with_name("0" * 16))
-    assert disk.read("f") is None
+    assert disk.read(disk.place("f")) is None
     assert disk.info()["entries"] == 1
     assert disk.clear() == 1
 
@@ -56,8 +56,8 @@ def test_entries_of_other_versions_are_not_seen(folder: Path) -> None:
 def test_a_directory_that_cannot_be_made_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv(disk.VARIABLE, str(tmp_path / "file"))
-    disk.write("f", b"code")
-    assert disk.read("f") is None
+    disk.write(disk.place("f"), b"code")
+    assert disk.read(disk.place("f")) is None
     assert disk.info()["entries"] == 0
     assert disk.clear() == 0
     disk.trim()
@@ -65,28 +65,28 @@ def test_a_directory_that_cannot_be_made_is_no_error(tmp_path: Path, monkeypatch
 
 def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(disk.VARIABLE, "off")
-    disk.write("f", b"code")
-    assert disk.read("f") is None
+    disk.write(disk.place("f"), b"code")
+    assert disk.read(disk.place("f")) is None
     assert disk.info() == {"directory": None, "entries": 0, "bytes": 0, "limit": disk.LIMIT}
     assert disk.clear() == 0
 
 
 def test_what_was_not_used_for_longest_goes_first(folder: Path) -> None:
     for k in range(10):
-        disk.write(k, bytes(1000))
-    written = {k: path for k in range(10) for path in entries(folder) if str(path) == disk._path(k)}
+        disk.write(disk.place(k), bytes(1000))
+    written = {k: path for k in range(10) for path in entries(folder) if str(path) == disk.place(k)}
     for k, path in written.items():
         os.utime(path, (1000 + k, 1000 + k))
-    assert disk.read(0) == bytes(1000)  # used now
+    assert disk.read(disk.place(0)) == bytes(1000)  # used now
     disk.trim(limit=8000)
-    left = [k for k in range(10) if disk.read(k) is not None]
+    left = [k for k in range(10) if disk.read(disk.place(k)) is not None]
     assert left == [0, 6, 7, 8, 9]
     disk.trim(limit=8000)
     assert len(entries(folder)) == 5
 
 
 def test_foreign_files_are_left_alone(folder: Path) -> None:
-    disk.write("f", b"code")
+    disk.write(disk.place("f"), b"code")
     (folder / "notes.txt").write_text("mine")
     assert disk.clear() == 1
     assert [path.name for path in folder.rglob("*")] == ["notes.txt"]
@@ -100,7 +100,7 @@ def test_the_command_line(folder: Path) -> None:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    disk.write("f", b"code")
+    disk.write(disk.place("f"), b"code")
     assert "1 kernel" in run("info")
     assert str(folder) in run("info").replace("\n", "")
     assert "1 kernel" in run("clear")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from wengert.run.llvm import target
-from wengert.run.llvm.image import POSSIBLE, Image, link
+from wengert.run.llvm.image import POSSIBLE, Image, ObjectFile, link
 
 pytestmark = pytest.mark.skipif(not POSSIBLE, reason="images are for Linux on x86-64")
 
@@ -132,7 +132,7 @@ def test_one_function_of_many_takes_only_what_it_needs() -> None:
         "define double @call(i64 %i, double %x)", 'define double @call(i64 %i, double %x) section ".text.b"'
     )
     code = target.object_code(target.optimise(sections))
-    alone, caller = link(code, "first", "kernel"), link(code, "call", "kernel")
+    alone, caller = ObjectFile(code).image("first", "kernel"), ObjectFile(code).image("call", "kernel")
     assert alone is not None
     assert caller is not None
     assert len(alone) < len(caller)

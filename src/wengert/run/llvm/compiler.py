@@ -10,7 +10,7 @@ from typing import Any
 from . import ir
 from .emit import Emitter
 from .forms_code import emit_form
-from .image import POSSIBLE, link
+from .image import POSSIBLE, ObjectFile
 from .kernels import NAME
 from .library import ready
 from .mathlib.rare import VECTORS
@@ -58,7 +58,8 @@ def compiled(wanted: Sequence[Any]) -> list[bytes]:
             found[k] = ready(compile_quickly(emit_module(what)))
         else:
             (alone if what[0] == "region" or not POSSIBLE else loops).append(k)
-    alone.sort(key=lambda k: -len(repr(wanted[k])) if wanted[k][0] == "region" else 0)
+    if len(alone) > 1:
+        alone.sort(key=lambda k: -len(repr(wanted[k])) if wanted[k][0] == "region" else 0)
     groups = []
     for kind in (False, True):
         alike = [k for k in loops if _in_vectors(wanted[k]) == kind]
@@ -68,8 +69,9 @@ def compiled(wanted: Sequence[Any]) -> list[bytes]:
     for k, code in zip(alone, made, strict=False):
         found[k] = ready(code)
     for group, code in zip(groups, made[len(alone) :], strict=True):
+        whole = ObjectFile(code)
         for k in group:
-            found[k] = link(code, _name(k), NAME) or object_code(optimise(emit_module(wanted[k])))
+            found[k] = whole.image(_name(k), NAME) or object_code(optimise(emit_module(wanted[k])))
     return found
 
 

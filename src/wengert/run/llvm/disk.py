@@ -74,7 +74,7 @@ def processor() -> bytes:
     return b"\n".join(line for line in first.split(b"\n") if line.startswith(kept))
 
 
-def _path(structure: Any) -> str | None:
+def place(structure: Any) -> str | None:
     """Return where the entry of a structure is kept: in a folder of its own for each version of everything."""
     folder = directory()
     if folder is None:
@@ -85,13 +85,12 @@ def _path(structure: Any) -> str | None:
 
 def holds(structure: Any) -> bool:
     """Say whether there is an entry, without looking at what is in it."""
-    path = _path(structure)
+    path = place(structure)
     return path is not None and os.path.exists(path)
 
 
-def read(structure: Any) -> bytes | None:
-    """Return stored code, or None."""
-    path = _path(structure)
+def read(path: str | None) -> bytes | None:
+    """Return the code stored at a :func:`place`, or None."""
     if path is None:
         return None
     try:
@@ -107,9 +106,8 @@ def read(structure: Any) -> bytes | None:
     return data[head:]
 
 
-def write(structure: Any, code: bytes) -> None:
-    """Store code; a cache that cannot be written to is no error."""
-    path = _path(structure)
+def write(path: str | None, code: bytes) -> None:
+    """Store code at a :func:`place`; a cache that cannot be written to is no error."""
     if path is None:
         return
     mine = f"{path[:-2]}.{os.getpid()}.{threading.get_ident()}.tmp"

@@ -33,64 +33,82 @@ _STUB: Final = b"\xff\x25"
 
 
 class _Section:
-    def __init__(self, fields: tuple[int, ...]) -> None:
-        self.name, self.kind, self.flags, _, self.offset, self.size, self.link, self.info, self.align, _ = fields
-        self.place = -1
+    """A part of an object file."""
+
+    def __init__(self, fields: tuple[int, ...], code: bytes, names: int) -> None:
+        name, self.kind, self.flags, _, self.offset, self.size, self.link, self.info, self.align, _ = fields
+        self.title = _text(code, names + name)
 
 
-def link(code: bytes, root: str | None = None, name: str | None = None) -> bytes | None:
-    """Return the image of an ELF object for x86-64, or None where it needs LLVM's linker.
-
-    Parameters
-    ----------
-    code : bytes
-    root : str, optional
-        Take only the sections that this function needs.
-    name : str, optional
-        What to call it in the image.
+class ObjectFile:
+    """An ELF object for x86-64, read once for all images that are made of it.
 
     Raises
     ------
     struct.error
         The object is cut short.
     """
-    if code[:6] != b"\x7fELF\x02\x01" or struct.unpack_from("<HH", code, 16) != (1, 62):
-        return None
-    (start,) = struct.unpack_from("<Q", code, 40)
-    count, names = struct.unpack_from("<HH", code, 60)
-    sections = [_Section(struct.unpack_from("<IIQQQQIIQQ", code, start + 64 * k)) for k in range(count)]
-    symbols = _symbols(code, sections)
-    fixups: dict[int, list[tuple[int, int, int]]] = {}
-    for section in sections:
-        if section.kind == _RELA:
-            fixups.setdefault(section.info, []).extend(
-                struct.unpack_from("<QQq", code, section.offset + 24 * k) for k in range(section.size // 24)
-            )
-    roots = range(count) if root is None else [number for symbol, number, _ in symbols if symbol == root]
-    blob = bytearray()
-    for k in _reachable(roots, fixups, symbols):
-        section = sections[k]
-        title = _text(code, sections[names].offset + section.name)
-        if not section.flags & _ALLOC or title.startswith((".eh_frame", ".note", ".llvm")) or not section.size:
-            continue
-        if section.flags & _WRITE and not title.startswith(".data.rel.ro"):
-            return None
-        blob += bytes(-len(blob) % max(section.align, 1))
-        section.place = len(blob)
-        blob += bytes(section.size) if section.kind == _NOBITS else code[section.offset : section.offset + section.size]
-    linked = _Linker(blob, sections, symbols)
-    for k, section in enumerate(sections):
-        if section.place >= 0:
-            for at, info, addend in fixups.get(k, ()):
-                if not linked.relocate(section.place + at, info & 0xFFFFFFFF, info >> 32, addend):
+
+    def __init__(self, code: bytes) -> None:
+        self.code = code
+        (start,) = struct.unpack_from("<Q", code, 40)
+        count, titles = struct.unpack_from("<HH", code, 60)
+        heads = [struct.unpack_from("<IIQQQQIIQQ", code, start + 64 * k) for k in range(count)]
+        self.sections = [_Section(head, code, heads[titles][4]) for head in heads]
+        self.symbols = _symbols(code, self.sections)
+        self.fixups: dict[int, list[tuple[int, int, int]]] = {}
+        for section in self.sections:
+            if section.kind == _RELA:
+                entries = struct.iter_unpack("<QQq", code[section.offset : section.offset + section.size])
+                self.fixups.setdefault(section.info, []).extend(entries)
+
+    @staticmethod
+    def is_one(code: bytes) -> bool:
+        """Say whether code is such an object."""
+        return code[:6] == b"\x7fELF\x02\x01" and struct.unpack_from("<HH", code, 16) == (1, 62)
+
+    def image(self, root: str | None = None, name: str | None = None) -> bytes | None:
+        """Return the image of the object, or None where it needs LLVM's linker.
+
+        Parameters
+        ----------
+        root : str, optional
+            Take only the sections that this function needs.
+        name : str, optional
+            What to call it in the image.
+        """
+        count, symbols = len(self.sections), self.symbols
+        roots = range(count) if root is None else [number for symbol, number, _ in symbols if symbol == root]
+        blob = bytearray()
+        places: dict[int, int] = {}
+        for k in _reachable(roots, self.fixups, symbols):
+            section = self.sections[k]
+            title = section.title
+            if not section.flags & _ALLOC or title.startswith((".eh_frame", ".note", ".llvm")) or not section.size:
+                continue
+            if section.flags & _WRITE and not title.startswith(".data.rel.ro"):
+                return None
+            blob += bytes(-len(blob) % max(section.align, 1))
+            places[k] = len(blob)
+            content = self.code[section.offset : section.offset + section.size]
+            blob += bytes(section.size) if section.kind == _NOBITS else content
+        linked = _Linker(blob, places, symbols)
+        for k in sorted(places):
+            for at, info, addend in self.fixups.get(k, ()):
+                if not linked.relocate(places[k] + at, info & 0xFFFFFFFF, info >> 32, addend):
                     return None
-    exports = {
-        (name if name and symbol == root else symbol): sections[number].place + value
-        for symbol, number, value in symbols
-        if symbol and 0 < number < count and sections[number].place >= 0 and root in (None, symbol)
-    }
-    head = json.dumps({"exports": exports, "slots": linked.slots}).encode()
-    return MAGIC + struct.pack("<I", len(head)) + head + bytes(blob)
+        exports = {
+            (name if name and symbol == root else symbol): places[number] + value
+            for symbol, number, value in symbols
+            if symbol and number in places and root in (None, symbol)
+        }
+        head = json.dumps({"exports": exports, "slots": linked.slots}).encode()
+        return MAGIC + struct.pack("<I", len(head)) + head + bytes(blob)
+
+
+def link(code: bytes) -> bytes | None:
+    """Return the image of object code, or None where it needs LLVM's linker."""
+    return ObjectFile(code).image() if ObjectFile.is_one(code) else None
 
 
 def _reachable(roots: Iterable[int], fixups: dict[int, Any], symbols: list[tuple[str, int, int]]) -> list[int]:
@@ -114,9 +132,9 @@ def _symbols(code: bytes, sections: list[_Section]) -> list[tuple[str, int, int]
     found = []
     for section in sections:
         if section.kind == _SYMTAB:
-            for k in range(section.size // 24):
-                name, _, number, value = struct.unpack_from("<IHHQ", code, section.offset + 24 * k)
-                found.append((_text(code, sections[section.link].offset + name), number, value))
+            names = sections[section.link].offset
+            entries = struct.iter_unpack("<IHHQQ", code[section.offset : section.offset + section.size])
+            found += [(_text(code, names + name), number, value) for name, _, number, value, _ in entries]
     return found
 
 
@@ -129,8 +147,8 @@ class _Linker:
         Words to fill in on loading: with the symbol's address plus a number, or (None) the block's own plus it.
     """
 
-    def __init__(self, blob: bytearray, sections: list[_Section], symbols: list[tuple[str, int, int]]) -> None:
-        self.blob, self.sections, self.symbols = blob, sections, symbols
+    def __init__(self, blob: bytearray, places: dict[int, int], symbols: list[tuple[str, int, int]]) -> None:
+        self.blob, self.places, self.symbols = blob, places, symbols
         self.slots: list[tuple[int, str | None, int]] = []
         self._made: dict[Any, int] = {}
 
@@ -138,9 +156,9 @@ class _Linker:
         """Apply one relocation; return False if it is of a kind that is not known here."""
         name, number, value = self.symbols[symbol]
         outside = number == 0
-        if not outside and (number >= len(self.sections) or self.sections[number].place < 0):
+        if not outside and number not in self.places:
             return False
-        target = -1 if outside else self.sections[number].place + value
+        target = -1 if outside else self.places[number] + value
         if kind == _ABSOLUTE:
             self.slots.append((at, name if outside else None, addend if outside else target + addend))
             return True

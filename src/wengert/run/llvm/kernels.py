@@ -36,19 +36,20 @@ def compile_kernels(wanted: dict[Any, Any]) -> dict[Any, Kernel]:
     """
     found = {key: KERNELS.peek(key) for key in wanted}
     codes: dict[Any, bytes] = {}
-    missing = []
+    missing: dict[Any, str | None] = {}
     for key, kernel in found.items():
         if kernel is None:
-            code = disk.read(key)
+            place = disk.place(key)
+            code = disk.read(place)
             if code is None:
-                missing.append(key)
+                missing[key] = place
             else:
                 codes[key] = code
     if missing:
         made = llvm.compiler.compiled([wanted[key] for key in missing])
-        for key, code in zip(missing, made, strict=True):
+        for (key, place), code in zip(missing.items(), made, strict=True):
             codes[key] = code
-            disk.write(key, code)
+            disk.write(place, code)
     for key, code in codes.items():
         found[key] = KERNELS.get(key, functools.partial(Kernel, code))
     return found

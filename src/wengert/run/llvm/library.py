@@ -23,10 +23,11 @@ def library(structure: Any, exports: list[str], emit: Callable[[], Any]) -> Any:
         Makes the IR; called only if the code is not on disk.  LLVM is loaded then and not before.  It is not
         optimised: what is written by hand only calls what the time is spent in.
     """
-    code = disk.read(structure)
+    place = disk.place(structure)
+    code = disk.read(place)
     if code is None:
         code = ready(llvm.target.compile_quickly(emit()))
-        disk.write(structure, code)
+        disk.write(place, code)
     return loaded(code, exports)
 
 

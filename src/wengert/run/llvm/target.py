@@ -160,22 +160,18 @@ def _inline_vector_forms(module: llvm.ModuleRef, builder: llvm.PassBuilder) -> N
 def compile_together(modules: Sequence[Callable[[], ir.Module | str]], cpu: Cpu | None = None) -> list[bytes]:
     """Return object code of several modules, on as many cores as there are modules.
 
-    Each is made only when those before it are on their way through LLVM.
+    Each is written only when those before it are on their way through LLVM.
     """
     found: list[Any] = [None] * len(modules)
     threads = []
     with briefly():
         for k, make in enumerate(modules):
-            target = machine(cpu)
             module = make()
-            builder = _pass_builder(target)
-            parsed = _parse(module, target, llvm.create_context())
-            work = (found, k, parsed, target, builder, _pipeline(module, builder))
             if k + 1 < len(modules):
-                threads.append(threading.Thread(target=_compile_alone, args=work))
+                threads.append(threading.Thread(target=_compile_alone, args=(found, k, module, cpu)))
                 threads[-1].start()
             else:
-                _compile_alone(*work)
+                _compile_alone(found, k, module, cpu)
         for thread in threads:
             thread.join()
     for code in found:
@@ -187,36 +183,39 @@ def compile_together(modules: Sequence[Callable[[], ir.Module | str]], cpu: Cpu 
 def compile_quickly(module: ir.Module | str) -> bytes:
     """Return object code without optimising anything: a tenth of the time, for code in which none is spent."""
     target = machine(effort=0)
-    return object_code(_parse(module, target, llvm.create_context()), target=target)
+    parsed = _parse(module, target, llvm.create_context())
+    with briefly():
+        return _code_alone(parsed, target)
 
 
-def _compile_alone(
-    found: list[Any],
-    k: int,
-    module: llvm.ModuleRef,
-    target: llvm.TargetMachine,
-    builder: llvm.PassBuilder,
-    passes: llvm.ModulePassManager,
-) -> None:
-    """Optimise and compile a module that has a context of its own.
+def _compile_alone(found: list[Any], k: int, module: ir.Module | str, cpu: Cpu | None) -> None:
+    """Optimise and compile a module in a context of its own.
 
     llvmlite holds a lock in every call of LLVM, for modules that share a context.  Here nothing is shared, and the
     two calls that take all of the time are made without it.
     """
     try:
-        _unlocked("LLVMPY_RunNewModulePassManager")(passes, module, builder)
-        _inline_vector_forms(module, builder)
-        with ffi.OutputString() as message:
-            buffer = _unlocked("LLVMPY_TargetMachineEmitToMemory")(target, module, 1, message)
-            if not buffer:
-                raise RuntimeError(str(message))
-        try:
-            lib = ffi.lib
-            found[k] = ctypes.string_at(lib.LLVMPY_GetBufferStart(buffer), lib.LLVMPY_GetBufferSize(buffer))
-        finally:
-            lib.LLVMPY_DisposeMemoryBuffer(buffer)
+        target = machine(cpu)
+        builder = _pass_builder(target)
+        parsed = _parse(module, target, llvm.create_context())
+        _unlocked("LLVMPY_RunNewModulePassManager")(_pipeline(module, builder), parsed, builder)
+        _inline_vector_forms(parsed, builder)
+        found[k] = _code_alone(parsed, target)
     except BaseException as error:  # noqa: BLE001  raised again by compile_together
         found[k] = error
+
+
+def _code_alone(module: llvm.ModuleRef, target: llvm.TargetMachine) -> bytes:
+    """Return object code of a module that has a context of its own, without the lock."""
+    lib = ffi.lib
+    with ffi.OutputString() as message:
+        buffer = _unlocked("LLVMPY_TargetMachineEmitToMemory")(target, module, 1, message)
+        if not buffer:
+            raise RuntimeError(str(message))
+    try:
+        return ctypes.string_at(lib.LLVMPY_GetBufferStart(buffer), lib.LLVMPY_GetBufferSize(buffer))
+    finally:
+        lib.LLVMPY_DisposeMemoryBuffer(buffer)
 
 
 def _unlocked(name: str) -> Any:
@@ -225,10 +224,10 @@ def _unlocked(name: str) -> Any:
     return getattr(function, "_cfn", function)
 
 
-def object_code(module: llvm.ModuleRef, cpu: Cpu | None = None, target: llvm.TargetMachine | None = None) -> bytes:
+def object_code(module: llvm.ModuleRef, cpu: Cpu | None = None) -> bytes:
     """Machine code of an optimised module, fit to be stored and loaded by any process on this kind of CPU."""
     with briefly():
-        code: bytes = (target or machine(cpu)).emit_object(module)
+        code: bytes = machine(cpu).emit_object(module)
     return code
 
 

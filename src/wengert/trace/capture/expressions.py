@@ -6,6 +6,7 @@ import ast
 from typing import Any
 
 from .site import RUNTIME
+from .tree import walk
 
 _CALLS = frozenset("range min max abs int float bool sum round isinstance print len".split())
 _ITERABLES = frozenset(("enumerate", "zip", "reversed"))
@@ -26,7 +27,7 @@ def thunk(expression: ast.expr) -> ast.Lambda:
 def _binds(*nodes: ast.AST) -> bool:
     """Say whether expressions assign names or suspend the function, so that they cannot move into a lambda."""
     kinds = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)
-    return any(isinstance(n, kinds) for node in nodes for n in ast.walk(node))
+    return any(isinstance(n, kinds) for n in walk(*nodes))
 
 
 class Expressions(ast.NodeTransformer):
@@ -53,7 +54,7 @@ class Expressions(ast.NodeTransformer):
         name = "both" if isinstance(node.op, ast.And) else "either"
         made = node.values[-1]
         for value in reversed(node.values[:-1]):
-            lazy = any(isinstance(n, (ast.Subscript, ast.Call)) for n in ast.walk(made))
+            lazy = any(isinstance(n, (ast.Subscript, ast.Call)) for n in walk(made))
             made = ast.copy_location(call(name, value, thunk(made), ast.Constant(lazy)), node)
         return made
 
@@ -112,7 +113,7 @@ def iterated(node: ast.expr) -> ast.expr:
 
 def is_constant(node: ast.AST) -> bool:
     """Say whether an index is made of constants only."""
-    return not any(isinstance(n, (ast.Name, ast.Call, ast.Attribute, ast.Subscript)) for n in ast.walk(node))
+    return not any(isinstance(n, (ast.Name, ast.Call, ast.Attribute, ast.Subscript)) for n in walk(node))
 
 
 def index(node: ast.expr) -> ast.expr:

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .tree import children, walk
+
 Names = frozenset[str]
 _NONE: Names = frozenset()
 
@@ -58,7 +60,7 @@ def reads(node: ast.AST | None) -> set[str]:
     """Return the names that an expression or statement reads, at any depth."""
     if node is None:
         return set()
-    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Store)}
+    return {n.id for n in walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Store)}
 
 
 def bound(nodes: Iterable[ast.AST]) -> set[str]:
@@ -82,7 +84,7 @@ def _bind(node: ast.AST, found: set[str]) -> None:
     if isinstance(node, ast.Lambda):
         return
     if isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
-        found.update(n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr))
+        found.update(n.target.id for n in walk(node) if isinstance(n, ast.NamedExpr))
         return
     if isinstance(node, ast.ExceptHandler) and node.name:
         found.add(node.name)
@@ -92,14 +94,14 @@ def _bind(node: ast.AST, found: set[str]) -> None:
         found.add(node.name)
     if isinstance(node, ast.MatchMapping) and node.rest:
         found.add(node.rest)
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         _bind(child, found)
 
 
 def _free_of_nested(function: ast.AST) -> set[str]:
     """Return the names that functions defined inside read: they may be called at any time."""
     found: set[str] = set()
-    for node in ast.walk(function):
+    for node in walk(function):
         if node is not function and isinstance(
             node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.GeneratorExp)
         ):

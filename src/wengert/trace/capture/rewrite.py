@@ -20,9 +20,9 @@ from typing import Any
 from . import liveness
 from .expressions import Expressions, call, index, iterated
 from .site import BREAK, CONTINUE, RESULT, RETURN, RUNTIME, Site, register
+from .tree import FUNCTIONS, walk, walk_own, walk_statements
 
 _LOOPS = (ast.For, ast.While, ast.AsyncFor)
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
 
 class Where:
@@ -77,7 +77,6 @@ class Rewriter:
         targets: list[ast.expr] = [ast.Name(name, ast.Store()) for name in new]
         never = ast.If(ast.Constant(False), [ast.Assign(targets, ast.Constant(None))], [])
         node.body = [ast.copy_location(never, node), *body]
-        ast.fix_missing_locations(node)
 
     # -- blocks -------------------------------------------------------------------------------------------------------
 
@@ -129,7 +128,7 @@ class Rewriter:
                 return [self.parts(s, where.within())]
             return self.choice(s, None, where)
         if isinstance(s, (ast.For, ast.While)):
-            walrus = isinstance(s, ast.While) and any(isinstance(n, ast.NamedExpr) for n in ast.walk(s.test))
+            walrus = isinstance(s, ast.While) and any(isinstance(n, ast.NamedExpr) for n in walk(s.test))
             if s.orelse or returns(s.body) or walrus:
                 for field in ("iter", "test"):
                     if hasattr(s, field):
@@ -181,7 +180,7 @@ class Rewriter:
                 return [located(ast.Expr(call("store", self.expression(s.value), base, where)), s)]
         if isinstance(s, ast.Assert):
             s.test = call("holds", self.expression(s.test))
-            return [ast.fix_missing_locations(s)]
+            return [s]
         made: ast.stmt = Expressions().visit(s)
         return [made]
 
@@ -237,7 +236,7 @@ class Rewriter:
         """Rewrite a statement that may end in a jump, and those behind it."""
         if isinstance(s, ast.If):
             return self.choice(s, rest, where)
-        if isinstance(s, ast.While) and any(isinstance(n, ast.NamedExpr) for n in ast.walk(s.test)):
+        if isinstance(s, ast.While) and any(isinstance(n, ast.NamedExpr) for n in walk(s.test)):
             return [*self.statement(s, where), *self.block(rest, where)]
         return self.loop(s, rest, where)
 
@@ -275,13 +274,13 @@ class Rewriter:
 
 
 def located(new: Any, like: ast.AST) -> Any:
-    """Give a new statement the place where an old one begins.
+    """Give a new statement the place where an old one begins; what is new in it will get the same place.
 
     Not the place where it ends as well: of a call over several lines Python may report the last one.
     """
     ast.copy_location(new, like)
     new.end_lineno, new.end_col_offset = new.lineno, new.col_offset
-    return ast.fix_missing_locations(new)
+    return new
 
 
 def signal(kind: int, like: ast.stmt) -> ast.stmt:
@@ -292,16 +291,6 @@ def signal(kind: int, like: ast.stmt) -> ast.stmt:
 # -- questions about statements ---------------------------------------------------------------------------------------
 
 
-def walk_own(statements: Sequence[ast.AST]) -> Any:
-    """Yield the nodes of statements, without what stands in functions defined there."""
-    todo = list(statements)
-    while todo:
-        node = todo.pop()
-        yield node
-        if not isinstance(node, _FUNCTIONS):
-            todo.extend(ast.iter_child_nodes(node))
-
-
 def is_generator(function: ast.AST) -> bool:
     """Say whether a function suspends itself."""
     return any(isinstance(n, (ast.Yield, ast.YieldFrom, ast.Await)) for n in walk_own(function.body))  # type: ignore[attr-defined]
@@ -309,7 +298,7 @@ def is_generator(function: ast.AST) -> bool:
 
 def returns(statements: Sequence[ast.AST]) -> bool:
     """Say whether a return stands in statements."""
-    return any(isinstance(n, ast.Return) for n in walk_own(statements))
+    return any(isinstance(n, ast.Return) for n in walk_statements(statements, FUNCTIONS))
 
 
 def breaks(statements: Sequence[ast.AST]) -> bool:
@@ -323,14 +312,10 @@ def jumps(statements: Sequence[ast.AST]) -> bool:
 
 
 def _outside_loops(statements: Sequence[ast.AST]) -> Any:
-    todo = list(statements)
-    while todo:
-        node = todo.pop()
+    for node in walk_statements(statements, (*FUNCTIONS, *_LOOPS)):
         yield node
-        if not isinstance(node, (*_FUNCTIONS, *_LOOPS)):
-            todo.extend(ast.iter_child_nodes(node))
-        elif isinstance(node, _LOOPS):
-            todo.extend(node.orelse)
+        if isinstance(node, _LOOPS):
+            yield from _outside_loops(node.orelse)
 
 
 def always_jumps(statements: Sequence[ast.stmt]) -> bool:
@@ -355,8 +340,8 @@ def obstacle(statements: Sequence[ast.stmt], choice: bool = False) -> str:
 
 def stored_names(node: ast.AST) -> set[str]:
     """Return the names of what is written into: ``a`` in ``a[i] = v`` and ``a.b[i] += v``."""
-    found = set()
-    for n in ast.walk(node):
+    found: set[str] = set()
+    for n in walk_statements([node]):
         targets = n.targets if isinstance(n, ast.Assign) else [n.target] if isinstance(n, ast.AugAssign) else []
         for target in targets:
             whole = isinstance(target, ast.Name) and isinstance(n, ast.AugAssign)

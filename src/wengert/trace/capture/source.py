@@ -12,6 +12,7 @@ from types import CodeType, FunctionType
 from typing import Any, Final
 
 from .rewrite import Rewriter, is_generator
+from .tree import locate, walk
 
 _REWRITTEN: Final[dict[int, tuple[CodeType, CodeType | None]]] = {}
 _FUTURE_FLAGS: Final = sum({getattr(futures, name).compiler_flag for name in futures.all_feature_names})
@@ -37,7 +38,7 @@ def _rewrite(function: FunctionType) -> CodeType | None:
         return None
     first = code.co_firstlineno
     try:
-        tree = ast.parse(textwrap.dedent(_source(function)))
+        tree = ast.parse("\n" * (first - 1) + textwrap.dedent(_source(function)))
     except (SyntaxError, IndentationError):
         return None
     if not tree.body:
@@ -45,19 +46,18 @@ def _rewrite(function: FunctionType) -> CodeType | None:
     node = tree.body[0]
     if not isinstance(node, ast.FunctionDef) or node.name != code.co_name or is_generator(node):
         return None
-    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    names = {n.id for n in walk(node) if isinstance(n, ast.Name)}
     if names & _REFUSED:
         return None
     node.decorator_list = []
     _without_annotations(node)
-    ast.increment_lineno(node, first - 1)
     flags = code.co_flags & _FUTURE_FLAGS
-    plain = _compiled(node, code, flags)
+    plain = _compiled(node, code, flags, False)
     if plain is None or not _same(plain, code):
         return None
     try:
         Rewriter(code.co_filename, code.co_qualname).function(node)
-        return _named(_compiled(node, code, flags), code.co_qualname)
+        return _named(_compiled(node, code, flags, True), code.co_qualname)
     except (SyntaxError, RecursionError):
         return None
 
@@ -91,16 +91,19 @@ def _without_annotations(node: ast.FunctionDef) -> None:
     a.kw_defaults = [d and ast.copy_location(ast.Constant(None), d) for d in a.kw_defaults]
 
 
-def _compiled(node: ast.FunctionDef, code: CodeType, flags: int) -> CodeType | None:
-    """Compile a function inside of one that has its free variables, and inside of its class."""
+def _compiled(node: ast.FunctionDef, code: CodeType, flags: int, changed: bool) -> CodeType | None:
+    """Compile a function inside of one that has its free variables, and inside of its class.
+
+    If it was changed, it has nodes whose place in the source is still to be found.
+    """
     definition: Any = node
     owner = code.co_qualname.rpartition(".")[0].rpartition(".")[2]
     if owner and owner != "<locals>":
         definition = ast.ClassDef(owner, [], [], [definition], [])
     arguments = ast.arguments([], [ast.arg(name) for name in code.co_freevars], None, [], [], None, [])
     factory = ast.FunctionDef("_wg_factory", arguments, [definition], [], None)
-    module = ast.Module([ast.copy_location(factory, node)], [])
-    ast.fix_missing_locations(module)
+    module = ast.Module([factory], [])
+    locate(module, changed)
     made = compile(module, code.co_filename, "exec", flags, dont_inherit=True)
     return _find(made, node.name)
 
