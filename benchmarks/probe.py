@@ -53,6 +53,7 @@ def probe(peer_name: str, case_name: str) -> dict[str, Any]:
     peer.load()
     loaded = time.perf_counter()
     prepared = peer.prepare(case, arguments)
+    ready = time.perf_counter() - start
     measurable = _STATUS.exists()
     if measurable:
         _reset_peak()
@@ -60,7 +61,7 @@ def probe(peer_name: str, case_name: str) -> dict[str, Any]:
     first = time.perf_counter()
     prepared.call()
     first = time.perf_counter() - first
-    result: dict[str, Any] = {"import": loaded - start, "first": first, "ready": loaded - start + first}
+    result: dict[str, Any] = {"import": loaded - start, "first": first, "ready": ready + first}
     if measurable:
         result["first_peak"] = _memory("VmHWM") - resident
         _reset_peak()

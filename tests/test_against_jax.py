@@ -19,10 +19,11 @@ from .test_random_programs import close, examples, is_single
 
 jax = pytest.importorskip("jax", reason="JAX is not installed: nothing to compare with")
 
+_VALUE = r"np.asarray(\4).astype(\2.dtype)"  # JAX warns where NumPy casts what is written
 _WRITES = (
-    (re.compile(r"^(\s*)(\w+)\[(.+?)\] \+= (.+)$", re.M), r"\1\2 = \2.at[\3].add(\4)"),
-    (re.compile(r"^(\s*)(\w+)\[(.+?)\] -= (.+)$", re.M), r"\1\2 = \2.at[\3].add(-(\4))"),
-    (re.compile(r"^(\s*)(\w+)\[(.+?)\] = (.+)$", re.M), r"\1\2 = \2.at[\3].set(\4)"),
+    (re.compile(r"^(\s*)(\w+)\[(.+?)\] \+= (.+)$", re.M), rf"\1\2 = \2.at[\3].add({_VALUE})"),
+    (re.compile(r"^(\s*)(\w+)\[(.+?)\] -= (.+)$", re.M), rf"\1\2 = \2.at[\3].add(-{_VALUE})"),
+    (re.compile(r"^(\s*)(\w+)\[(.+?)\] = (.+)$", re.M), rf"\1\2 = \2.at[\3].set({_VALUE})"),
 )
 
 
@@ -48,7 +49,9 @@ def in_jax(program: Program) -> Any:
 
 def test_the_rewriting() -> None:
     assert rewritten("c[1:] += b\n    c[-1] -= d[0]\nc[...] = x\n") == (
-        "c = c.at[1:].add(b)\n    c = c.at[-1].add(-(d[0]))\nc = c.at[...].set(x)\n"
+        "c = c.at[1:].add(np.asarray(b).astype(c.dtype))\n"
+        "    c = c.at[-1].add(-np.asarray(d[0]).astype(c.dtype))\n"
+        "c = c.at[...].set(np.asarray(x).astype(c.dtype))\n"
     )
 
 

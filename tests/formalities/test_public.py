@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
+import subprocess
+import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -131,3 +135,29 @@ def test_a_missing_docstring_is_found() -> None:
     assert complaints("f", lambda x: x) == ["f: no docstring"]
     assert complaints("Undocumented", Undocumented) == ["Undocumented: no docstring"]
     assert len(complaints("number", 3)) == 1
+
+
+def test_what_is_loaded_on_demand_is_what_type_checkers_see() -> None:
+    tree = ast.parse(Path(wengert.__file__).read_text(encoding="utf-8"))
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    seen = {
+        alias.asname: "." + statement.module
+        for statement in block.body
+        if isinstance(statement, ast.ImportFrom) and statement.module
+        for alias in statement.names
+    }
+    assert seen == wengert._HOME
+
+
+def test_nobody_waits_for_what_is_not_asked_for() -> None:
+    program = "import sys, wengert; print(*(m for m in sys.modules if m.startswith('wengert.')))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert "wengert.ops" in loaded
+    assert not [m for m in loaded if m.startswith(("wengert.api", "wengert.trace", "wengert.view"))]
+
+
+def test_functions_stand_above_folders_of_their_name() -> None:
+    program = "import wengert as wg, wengert.trace.record, wengert.view.html; print(wg.trace, wg.view)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.count("<function") == 2

@@ -16,7 +16,7 @@ import pytest
 
 import wengert as wg
 from wengert import nn, train
-from wengert.core.layered import layered
+from wengert.core.drawing.layered import layered
 from wengert.errors import ArgumentError
 from wengert.view.subjects import viewed
 

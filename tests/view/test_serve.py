@@ -120,8 +120,8 @@ class Watching:
     def __init__(self, shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
         self.said: list[str] = []
         self.stop = threading.Event()
-        monkeypatch.setattr("wengert.view.serve._POLL", 0.02)
-        monkeypatch.setattr("wengert.view.serve.time.sleep", self._sleep)
+        monkeypatch.setattr(sys.modules["wengert.view.serve"], "_POLL", 0.02)
+        monkeypatch.setattr(sys.modules["wengert.view.serve"].time, "sleep", self._sleep)
         self.thread = threading.Thread(target=serve, args=(shown, 0, False, self.said.append), daemon=True)
         self.thread.start()
         self.url = self.until("http://").split()[0]

@@ -130,7 +130,7 @@ class Jitted:
         self, fun: Callable[..., Any], static: tuple[int, ...], names: tuple[str, ...], donated: tuple[int, ...]
     ) -> None:
         functools.update_wrapper(self, fun)
-        llvm.ahead.get_ready()
+        llvm.NativeProgram  # noqa: B018  is loaded now and not in the first call
         self._fun = fun
         self._static = static
         self._names = names

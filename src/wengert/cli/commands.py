@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..api import trace
 from ..api.explain import explain
+from ..api.inspect import trace
 from ..core.graph import Graph
 from ..errors import explain as message
 from ..run.llvm import disk

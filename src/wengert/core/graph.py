@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CyclicGraphError, explain
-from . import draw, picture, serialize
+from . import drawing, serialize
 from .aval import Aval
 from .show import text
 from .source import Source
@@ -103,19 +103,19 @@ class Graph:
         return f"<Graph of {len(self.equations)} equations, {len(self.inputs)} inputs, {len(self.outputs)} outputs>"
 
     def _repr_html_(self) -> str:
-        return draw.notebook(self)
+        return drawing.draw.notebook(self)
 
     def to_dot(self) -> str:
         """Return the graph in Graphviz's DOT language."""
-        return draw.dot(self)
+        return drawing.draw.dot(self)
 
     def to_mermaid(self) -> str:
         """Return the graph as a Mermaid flowchart."""
-        return draw.mermaid(self)
+        return drawing.draw.mermaid(self)
 
     def to_svg(self) -> str:
         """Return the graph as a drawing in SVG, loops and branches with their graphs inside."""
-        return picture.svg(self)
+        return drawing.picture.svg(self)
 
     def to_json(self, indent: int | None = None) -> str:
         """Return the graph as JSON of the schema ``wengert.graph`` (see :mod:`wengert.core.serialize`)."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from scipy import special
 
-from ..api import stop_gradient
+from ..api.differentiate import stop_gradient
 
 _SQRT_HALF: Final = math.sqrt(0.5)
 _SQRT_2_OVER_PI: Final = math.sqrt(2 / math.pi)

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..api import jit as compiled
-from ..api import value_and_grad
+from ..api.compile import jit as compiled
+from ..api.differentiate import value_and_grad
 from ..core.source import user_line
 from ..core.tree import flatten, tree_map
 from ..errors import ArgumentError, CheckpointError, explain

@@ -16,7 +16,7 @@ from ..api.explain.render_latex import tables
 from ..api.explain.subject import Subject
 from ..api.explain.tables import branch_sums, forward_table, reverse_table
 from ..api.explain.values import show, summary
-from ..core.picture import svg
+from ..core.drawing.picture import svg
 from ..core.source import user_line
 from ..errors import ArgumentError, WengertError, explain
 from .onnx import graph_to_onnx

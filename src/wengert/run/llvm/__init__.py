@@ -10,10 +10,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import ahead as ahead
     from . import compiler as compiler
     from . import disk as disk
     from . import inspect as inspect
+    from . import loading as loading
     from . import profile as profile
     from . import target as target
     from .program import NativeProgram as NativeProgram
@@ -28,8 +28,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("wengert.run.llvm.profile")
     if name == "compiler":
         return importlib.import_module("wengert.run.llvm.compiler")
-    if name == "ahead":
-        return importlib.import_module("wengert.run.llvm.ahead")
+    if name == "loading":
+        return importlib.import_module("wengert.run.llvm.loading")
     if name == "target":
         return importlib.import_module("wengert.run.llvm.target")
     if name == "disk":

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ...api import trace
+from ...api.inspect import trace
 from ...core.aval import Aval
 from ...core.graph import Graph
 from ...core.show import subgraphs

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Final
 
+from ..show import formula, is_literal, subgraphs, value_names
 from .layered import layered
-from .show import formula, is_literal, subgraphs, value_names
 
 if TYPE_CHECKING:
-    from .graph import Graph
+    from ..graph import Graph
 
 Notes = Mapping[int, tuple[str, str]]
 """For values: a second and a third line, for instance the number and its gradient."""

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from ..show import formula, is_literal, subgraphs, text, value_names
 from .picture import clean, svg
-from .show import formula, is_literal, subgraphs, text, value_names
 
 if TYPE_CHECKING:
-    from .graph import Equation, Graph
+    from ..graph import Equation, Graph
 
 MOST_DRAWN: Final = 200
 """A notebook shows the drawing of a graph of at most so many equations; the text it always shows."""
