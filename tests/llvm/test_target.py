@@ -110,7 +110,7 @@ def test_passes_are_left_out_only_while_code_is_made():
         patch.setattr(target, "_switch", said.append)
         with pytest.raises(RuntimeError), target.briefly():
             with target.briefly():
-                assert said == ["true"]
-            assert said == ["true"]  # somebody else still makes code
+                assert said == [True]
+            assert said == [True]  # somebody else still makes code
             raise RuntimeError
-    assert said == ["true", "false"]
+    assert said == [True, False]

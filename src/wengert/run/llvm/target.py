@@ -61,25 +61,28 @@ def machine(cpu: Cpu | None = None, effort: int = 3) -> llvm.TargetMachine:
     )
 
 
-_SWITCH: Final = "-disable-lsr"
-"""Leaves strength reduction out of code generation.
-
-It takes half of the time, and its outcome was no faster in any program of ``benchmarks``: addresses here are simple,
-and the processor computes them on the way.
-"""
+_SWITCHES: Final = {
+    # Strength reduction takes half of the time, and its outcome was no faster in any program of ``benchmarks``:
+    # addresses here are simple, and the processor computes them on the way.
+    "-disable-lsr": ("true", "false"),
+    # Which loads and stores of a block depend on each other is found pair by pair, up to so many at a time. LLVM's
+    # 1000 let a block of 400 loads and stores take six times as long.
+    "-dag-maps-huge-region": ("100", "1000"),
+}
+"""Options of code generation: what they are here, and what LLVM has otherwise."""
 _generating: set[object] = set()
 
 
 @contextmanager
 def briefly() -> Iterator[None]:
-    """Generate code without the pass that is not worth its time.
+    """Generate code without what is not worth its time.
 
-    LLVM has the switch for the whole process, in which others may use it as well; so it is put back.
+    LLVM has the options for the whole process, in which others may use it as well; so they are put back.
     """
     me = object()
     with _lock:
         if not _generating:
-            _switch("true")
+            _switch(True)
         _generating.add(me)
     try:
         yield
@@ -87,11 +90,12 @@ def briefly() -> Iterator[None]:
         with _lock:
             _generating.discard(me)
             if not _generating:
-                _switch("false")
+                _switch(False)
 
 
-def _switch(to: str) -> None:
-    llvm.set_option("wengert", f"{_SWITCH}={to}")
+def _switch(briefly: bool) -> None:
+    for name, (here, otherwise) in _SWITCHES.items():
+        llvm.set_option("wengert", f"{name}={here if briefly else otherwise}")
 
 
 def optimise(module: ir.Module | str, cpu: Cpu | None = None) -> llvm.ModuleRef:
