@@ -91,16 +91,15 @@ class Traits:
         self.names.update(code.co_freevars)
         if not _MUTATORS.isdisjoint(code.co_names):
             self.mutates = True
-        for instruction in dis.get_instructions(code):
-            op = instruction.opname
-            if op in ("STORE_SUBSCR", "DELETE_SUBSCR") or (op == "BINARY_OP" and instruction.argrepr.endswith("=")):
-                self.mutates = True
-            elif op == "STORE_GLOBAL":
-                self.assigns = True
-            elif op == "IMPORT_NAME":
-                self.names.add("import")
-            elif "JUMP" in op or op == "FOR_ITER":
-                self.flows = True
+        used = set(code.co_code[::2])
+        if not _WRITES.isdisjoint(used) or (_BINARY_OP in used and _changes_in_place(code)):
+            self.mutates = True
+        if dis.opmap["STORE_GLOBAL"] in used:
+            self.assigns = True
+        if dis.opmap["IMPORT_NAME"] in used:
+            self.names.add("import")
+        if not _FLOWS.isdisjoint(used):
+            self.flows = True
         for const in code.co_consts:
             if isinstance(const, CodeType):
                 self._read(const)
@@ -110,19 +109,44 @@ class Traits:
 
 def _builds_lists(code: CodeType) -> bool:
     """Say whether code makes lists or tuples that it may hand to NumPy in place of arrays."""
+    if dis.opmap["BUILD_LIST"] in code.co_code[::2]:
+        return True
     previous = None
-    for instruction in dis.get_instructions(code):
-        op = instruction.opname
-        if op == "BUILD_LIST":
-            return True
+    for op, argument in zip(code.co_code[::2], code.co_code[1::2], strict=True):
         # Not tuples that are an index, are returned, taken apart or hold a closure's cells.
-        if previous == "BUILD_TUPLE" and op not in _TUPLE_USES and not isinstance(instruction.argval, CodeType):
+        code_follows = op == _LOAD_CONST and isinstance(code.co_consts[argument], CodeType)
+        if previous == _BUILD_TUPLE and op not in _TUPLE_USES and not code_follows:
             return True
         previous = op
     return any(_builds_lists(const) for const in code.co_consts if isinstance(const, CodeType))
 
 
-_TUPLE_USES: Final = frozenset({"BINARY_SUBSCR", "STORE_SUBSCR", "RETURN_VALUE", "UNPACK_SEQUENCE", "BINARY_OP"})
+def _changes_in_place(code: CodeType) -> bool:
+    """Say whether there is an operation like ``+=``."""
+    return any(
+        op == _BINARY_OP and argument in _IN_PLACE
+        for op, argument in zip(code.co_code[::2], code.co_code[1::2], strict=True)
+    )
+
+
+def _numbers(*names: str) -> frozenset[int]:
+    """Return the numbers of instructions; not every version of Python has all."""
+    return frozenset(dis.opmap[name] for name in names if name in dis.opmap)
+
+
+# Reading bytes is ten times as fast as what dis makes of them, and every function is read before it is recorded.
+_BINARY_OP: Final = dis.opmap["BINARY_OP"]
+_BUILD_TUPLE: Final = dis.opmap["BUILD_TUPLE"]
+_LOAD_CONST: Final = dis.opmap["LOAD_CONST"]
+_WRITES: Final = _numbers("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE")
+_FLOWS: Final = frozenset(number for name, number in dis.opmap.items() if "JUMP" in name or name == "FOR_ITER")
+_IN_PLACE: Final = frozenset(
+    instruction.arg
+    for op in ("+", "-", "*", "/", "//", "%", "**", "@", "&", "|", "^", "<<", ">>")
+    for instruction in dis.get_instructions(compile(f"a {op}= b", "", "exec"))
+    if instruction.opname == "BINARY_OP"
+)
+_TUPLE_USES: Final = _numbers("BINARY_SUBSCR", "STORE_SUBSCR", "RETURN_VALUE", "UNPACK_SEQUENCE", "BINARY_OP")
 _CALLED: Final = frozenset(("math", "min", "max", "int", "float", "bool", "round", "sum", "range"))
 """Names by which code shows that it may ask for the value of a traced value."""
 _TRAITS: Final[dict[int, Traits]] = {}

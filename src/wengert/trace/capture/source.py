@@ -17,7 +17,8 @@ from .tree import locate, walk
 _REWRITTEN: Final[dict[int, tuple[CodeType, CodeType | None]]] = {}
 _FUTURE_FLAGS: Final = sum({getattr(futures, name).compiler_flag for name in futures.all_feature_names})
 _REFUSED: Final = frozenset(("super", "locals", "exec", "eval", "vars"))
-_TURNS: Final = frozenset((*dis.hasjrel, *dis.hasjabs, dis.opmap["STORE_SUBSCR"]))
+_WRITES: Final = ("STORE_SUBSCR", "STORE_SLICE")
+_TURNS: Final = frozenset((*dis.hasjrel, *dis.hasjabs, *(dis.opmap[name] for name in _WRITES if name in dis.opmap)))
 """Instructions without which there is nothing to rewrite: jumps, and assignments to entries."""
 
 

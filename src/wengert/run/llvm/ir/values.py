@@ -51,14 +51,14 @@ class Constant(Value):
         self.type = type
         self.constant = constant
         scalar = type.element
-        if isinstance(constant, list | tuple):
-            if len(constant) != type.count:
-                raise ValueError(f"{len(constant)} numbers for {type}, which has {type.count} lanes")
-            self.ref = f"<{', '.join(f'{scalar.text} {_number(scalar, one)}' for one in constant)}>"
-        elif type.count:
-            self.ref = f"splat ({scalar.text} {_number(scalar, constant)})"
-        else:
+        if not type.count:
             self.ref = _number(type, constant)
+        elif not isinstance(constant, Sequence):
+            self.ref = f"splat ({scalar.text} {_number(scalar, constant)})"
+        elif len(constant) == type.count:
+            self.ref = f"<{', '.join(f'{scalar.text} {_number(scalar, one)}' for one in constant)}>"
+        else:
+            raise ValueError(f"{len(constant)} numbers for {type}, which has {type.count} lanes")
 
 
 def _number(type: Type, number: object) -> str:
