@@ -142,6 +142,16 @@ def twice_to_one_place(x: Any) -> Any:
     return np.sum(y * y)
 
 
+def beside(x: Any) -> Any:
+    total = 0.0
+    y = np.zeros(len(x))
+    for i in range(len(x)):
+        total += x[i]
+        for j in range(len(x)):
+            y[j] += 0.1 * x[i]
+    return total + np.sum(y * y)
+
+
 def compensated(x: Any) -> Any:
     total, lost = 0.0, 0.0
     for i in range(len(x)):
@@ -168,6 +178,7 @@ SQUARE = np.cos(np.add.outer(np.arange(9.0), np.arange(9.0) ** 2))
         (running, (VECTOR,), [False]),
         (by_counter, (VECTOR,), [False]),
         (twice_to_one_place, (VECTOR,), [False]),
+        (beside, (VECTOR,), [False, True]),
         (compensated, (VECTOR,), [False]),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -402,7 +402,7 @@ class Straight:
             if buffer not in outer or item == first:
                 continue
             terms = None if first is None else self._terms(item, first)
-            if terms is None:
+            if terms is None or self._closed:  # with a nest within, it would be added at each point of that
                 raise Unfit
             place = Place(buffer, 0, (), ())
             for term in terms:
