@@ -61,7 +61,7 @@ def add_loop(
     limits = {body.inputs[1 + j]: fused.limits[i] for j, i in enumerate(const_ids) if i in fused.limits}
     scope = Scope(fused.root, [whole(counter, ()), *given, *states], protected, bounds, depth + 1, limits)
     inner = type(fused)(body, scope)
-    outer = protected | _buffers(states) | {counter}
+    outer = protected | _buffers(states) | {counter, *inner.borders}
     steps = put_in_place(with_fills(parted(inner.steps), inner.fills), inner.outputs, states, outer)
     reuse(steps, outer, [view.buffer for view in states])
     checks: list[Any] = []
@@ -71,6 +71,7 @@ def add_loop(
         checking = type(fused)(test, Scope(fused.root, scope.inputs, outer, known, depth + 1))
         checks = with_fills(parted(checking.steps), checking.fills)
         (going,) = checking.outputs
+        inner.borders += checking.borders
     around = [view for view in [*given, *states, count] if isinstance(view, View)]
     tape = 0
     if grows is not None and length is not None:
@@ -78,7 +79,8 @@ def add_loop(
         tape = TAPE + len(fused.root.tapes) - 1
         fused.root.status_word()
     step = Repeat(counter, count, length, reverse, checks, going, steps, Buffer(0, np.dtype(np.uint8)), [], [], tape, k)
-    _lay_out(step, [*checks, *steps], around, [counter])
+    _lay_out(step, [*checks, *steps], around, [counter], inner.borders)
+    fused.borders += inner.borders
     fused.append(step, step.outer, [view.buffer for view in states])
     for i, view in zip(equation.outputs, states, strict=True):
         fused.put(i, view)
@@ -109,14 +111,18 @@ def add_choice(fused: Fused, k: int, equation: Equation, branches: tuple[Graph, 
     chosen = fused.view(index)
     outer = protected | _buffers([*given, *targets])
     lists = []
+    borders: list[Buffer] = []
     for branch in branches:
         bounds = {i: fused.bounds[j] for i, j in zip(branch.inputs, args, strict=True) if j in fused.bounds}
         limits = {i: fused.limits[j] for i, j in zip(branch.inputs, args, strict=True) if j in fused.limits}
         inner = type(fused)(branch, Scope(fused.root, given, protected, bounds, depth, limits))
-        lists.append(put_in_place(with_fills(parted(inner.steps), inner.fills), inner.outputs, targets, outer))
+        borders += inner.borders
+        steps = with_fills(parted(inner.steps), inner.fills)
+        lists.append(put_in_place(steps, inner.outputs, targets, outer | set(borders)))
     step = Choice(chosen, lists, Buffer(0, np.dtype(np.uint8)), [], [], k)
     around = [view for view in [*given, *targets, chosen] if isinstance(view, View)]
-    _lay_out(step, [s for steps in lists for s in steps], around, [], lists)
+    _lay_out(step, [s for steps in lists for s in steps], around, [], borders, lists)
+    fused.borders += borders
     fused.append(step, step.outer, [view.buffer for view in targets])
     for i, view in zip(equation.outputs, targets, strict=True):
         fused.put(i, view)
@@ -189,9 +195,11 @@ def _origin(graph: Graph, i: int) -> int | None:
 # -- memory -----------------------------------------------------------------------------------------------------------
 
 
-def _lay_out(step: Any, steps: list[Any], around: list[View], own: list[Buffer], lists: Any = None) -> None:
+def _lay_out(
+    step: Any, steps: list[Any], around: list[View], own: list[Buffer], borders: list[Buffer], lists: Any = None
+) -> None:
     """Give the buffers of an iteration their places in the step's scratch memory, and note those around it."""
-    outer = _buffers(around)
+    outer = _buffers(around) | set(borders)
     used = [buffer for s in steps for buffer in touched(s)]
     outer |= {b for b in used if b.kind in ("literal", "status")}
     step.outer = list(dict.fromkeys([*[b for b in used if b in outer], *outer]))

@@ -42,6 +42,7 @@ from .loops import (
 from .operations import is_native, supports
 from .padding import Padding, sums_of_padded
 from .scope import Scope
+from .windows import Windows, added_windows
 
 SHORT: Final = 8
 """Terms up to which the entries of a matrix product are computed in a loop, fused with what follows; BLAS, made for
@@ -51,7 +52,7 @@ long sums, is slower at them, and its result would have to go through memory.
 Step = Loop | Fill | Product | Python | Repeat | Choice
 
 
-class Fused(Padding):
+class Fused(Padding, Windows):
     """A graph as steps.
 
     Attributes
@@ -62,6 +63,7 @@ class Fused(Padding):
     def __init__(self, graph: Graph, scope: Scope | None = None) -> None:
         super().__init__(graph, scope)
         self._sums, self._inner = sums_of_padded(graph)
+        self._members, self._last = added_windows(graph, {*self._sums, *self._inner})
         self.inputs = [self._input(k, i) for k, i in enumerate(graph.inputs)]
         for k, equation in enumerate(graph.equations):
             bounds.extend(self.bounds, graph, equation)
@@ -69,6 +71,7 @@ class Fused(Padding):
             self._equation(k, equation)
         if scope is None:
             self.outputs = [self._output(k, i) for k, i in enumerate(graph.outputs)]
+            self.fills += [Fill(buffer, 0) for buffer in self.borders]
         else:
             self.outputs = [self.view(i) for i in graph.outputs]
 
@@ -120,6 +123,10 @@ class Fused(Padding):
             return
         if out in self._sums:
             self._padded(out, self._sums[out])
+        elif out in self._members:
+            self._window(*self._members[out])
+            if out in self._last:
+                self._add_windows(k, out, self._last[out])
         elif name == "full":
             self._consts[out] = Const(params["value"], params["dtype"])
         elif name == "room":
@@ -212,7 +219,11 @@ class Fused(Padding):
         """Store or add value v to a part of a buffer."""
         self._out_of_the_way(v, part)
         after = max(self._written.get(part.buffer, -1), self._read.get(part.buffer, -1)) + 1
-        step = self._loop_for(part.shape, (v,), after)
+        over = self._overwriting(part, (), v, after - 1)
+        if over is not None:
+            self._store_over(over, part, self._operand(over[0], v), how)
+            return
+        step = self._loop_to_store(v, part.shape, after)
         self._store(step, part, self._operand(step, v), how)
 
     def _slice_add(self, k: int, equation: Equation, **where: Any) -> None:
@@ -250,7 +261,7 @@ class Fused(Padding):
             stops = tuple(start + shape[axis] if a == axis else n for a, n in enumerate(of.shape))
             part = views.slice_(target, starts, stops, (1,) * of.ndim)
             # Parts do not overlap, so each may be written by whichever loop has the operand.
-            step = self._loop_for(part.shape, (x,))
+            step = self._loop_to_store(x, part.shape, 0)
             self._store(step, part, self._operand(step, x), "set")
             start += shape[axis]
         self._views[out] = target
@@ -339,14 +350,19 @@ class Fused(Padding):
         for i in (v, *indices):
             self._out_of_the_way(i, target if look is None else look)
         after = max(self._after(None, indices), self._conflict(target if look is None else look, shape, True) + 1)
-        step = self._loop_for(shape, (v,), after)
+        part = self._indexed(views.cut(target, axes, window), axes, self.graph.avals[indices[0]].shape)
+        self._views[equation.outputs[0]] = target
+        if look is not None and not any(i in self._consts for i in indices):
+            over = self._overwriting(part, [self.view(i) for i in indices], v, after - 1)
+            if over is not None:
+                self._store_over(over, look, self._operand(over[0], v), how)
+                return
+        step = self._loop_to_store(v, shape, after)
         item = self._operand(step, v)
         at = self._coordinates(step, indices, shape)
-        part = self._indexed(views.cut(target, axes, window), axes, self.graph.avals[indices[0]].shape)
         self._store(step, part, item, how, at, safe, look)
         if not safe:
             self._watch(step, len(self.steps[step].accesses) - 1, at)
-        self._views[equation.outputs[0]] = target
 
     # -- products -----------------------------------------------------------------------------------------------------
 

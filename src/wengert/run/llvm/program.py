@@ -30,6 +30,7 @@ from .results import LARGE, Block, fresh
 from .rows import share
 from .runtime import PARALLEL, ROWS, library, runner
 from .threads import POOL
+from .turned import turn
 
 _WORD: Final = 8
 
@@ -105,7 +106,7 @@ class NativeProgram:
         fused = Fused(graph)
         fold_products(fused.steps)
         self._taken = take_over(fused, donated) if donated else []
-        self.steps = share(with_fills(parted(fused.steps), fused.fills), POOL.size)
+        self.steps = share(turn(with_fills(parted(fused.steps), fused.fills)), POOL.size)
         tasks = [step.tasks for step in self.steps if isinstance(step, Rows)]
         for step in self.steps:
             if isinstance(step, Product):

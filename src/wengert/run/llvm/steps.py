@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -46,6 +47,8 @@ class Steps:
         Arrays that belong to the structure.
     tapes : list of (loop, length)
         Loops with limited room for residuals; see ``ops.loop_operands``.
+    borders : list of Buffer
+        Memory that is zero before the program begins, and in which some entries are only ever read.
     bounds, limits : dict
         What is known of integers, and of the entries of arrays of them.
     """
@@ -58,6 +61,7 @@ class Steps:
         self.fills: list[Fill] = []
         self.literals: list[tuple[Buffer, Any]] = []
         self.tapes: list[Any] = []
+        self.borders: list[Buffer] = []
         self.status: Buffer | None = None
         self.bounds: dict[int, Affine] = {} if scope is None else dict(scope.bounds)
         self.limits: dict[int, Limits] = {} if scope is None else dict(scope.limits)
@@ -87,11 +91,11 @@ class Steps:
         size = math.prod(view.shape)
         if view.buffer.size != size or sum(self.graph.avals[i].size for i in later) > size:
             return None
-        for i in later:  # parts of it that are read later are saved
+        for i in later:  # parts of it that are read later are read now: what overwrites them may join this loop
             part = self.source(i)
-            still = whole(Buffer(math.prod(part.shape), part.dtype), part.shape)
-            self.copy(part, still)
-            self._views[i] = still
+            step = self._loop_for(part.shape, (i,))
+            self._home[i] = step, self._load(step, part)
+            del self._views[i]
         return view
 
     def group(self, i: int) -> int:
@@ -151,6 +155,11 @@ class Steps:
         self.steps.append(Loop(shape))
         self._items.append({})
         return len(self.steps) - 1
+
+    def _loop_to_store(self, i: int, shape: Shape, after: int) -> int:
+        """Return the number of a loop that can store value i: the one that computes it, if that is late enough."""
+        home = self._home.get(i, (-1, -1))[0]
+        return home if home >= after else self._loop_for(shape, (i,), after)
 
     def _operand(self, step: int, i: int) -> int:
         """Return the item of a loop that holds value i: computed there, constant, or loaded."""
@@ -213,6 +222,14 @@ class Steps:
         loop.stores.append(Store(len(loop.accesses) - 1, item, how, at, safe))
         self._note(target if look is None else look, step, True)
 
+    def _store_over(self, over: tuple[int, Pick | Load], look: View, item: int, how: str) -> None:
+        """Let a loop overwrite what it reads, by the same access: pointers of a loop are said not to overlap."""
+        step, read = over
+        self.steps[step].stores.append(
+            Store(read.access, item, how, getattr(read, "at", ()), getattr(read, "safe", False))
+        )
+        self._note(look, step, True)
+
     def _out_of_the_way(self, i: int, part: View) -> None:
         """Copy a value that may lie where a part is going to be written, as in ``y[1:] = y[:-1]``."""
         view = self._views.get(i)
@@ -220,6 +237,48 @@ class Steps:
             still = whole(Buffer(math.prod(view.shape), view.dtype), view.shape)
             self.copy(view, still)
             self._views[i] = still
+
+    def _overwriting(self, part: View, indices: Sequence[View], v: int, step: int) -> tuple[int, Pick | Load] | None:
+        """Return the place of a loop, and what it reads, if it can store value v over just that.
+
+        Parameters
+        ----------
+        part, indices
+            What is to be overwritten, and where its computed places lie.
+        step : int
+            The last step that touches the buffer: the only loop that may do.
+        """
+        loop = self.steps[step] if step >= 0 else None
+        if not isinstance(loop, Loop) or loop.shape != part.shape or not self._is_there(v, step, loop.shape):
+            return None
+        touching = [k for k, view in enumerate(loop.accesses) if view.buffer is part.buffer]
+        if len(touching) != 1 or any(store.access in touching for store in loop.stores):
+            return None
+        view = loop.accesses[touching[0]]
+        if (view.offset, view.strides, view.indexed) != (part.offset, part.strides, part.indexed):
+            return None
+        readers = [item for item in loop.body if getattr(item, "access", -1) == touching[0]]
+        if len(readers) != 1 or isinstance(readers[0], Outside):
+            return None
+        places = [loop.body[j] for j in getattr(readers[0], "at", ())]
+        if len(places) != len(indices):
+            return None
+        for place, index in zip(places, indices, strict=True):
+            known = loop.accesses[place.access] if isinstance(place, Load) else None
+            if known is None or (known.buffer, known.offset) != (index.buffer, index.offset) or any(known.strides):
+                return None
+        return step, readers[0]
+
+    def _is_there(self, v: int, step: int, shape: Shape) -> bool:
+        """Say whether a loop runs late enough to read value v."""
+        if v in self._consts:
+            return True
+        if v in self._home and v not in self._views:
+            return self._home[v][0] <= step
+        view = self._views[v]
+        if self._home.get(v, (-1,))[0] == step:
+            return True
+        return not view.at and self._conflict(view, shape, False) < step
 
     # -- what may overlap ----------------------------------------------------------------------------------------------
 
