@@ -97,6 +97,30 @@ def test_in_loops(case: Any) -> None:
             np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
 
 
+def by_rows(a: Any, b: Any, steps: Any) -> Any:
+    """Read windows of rows and columns at computed places, those of one place and of several, while others change."""
+    a, b = a.copy(), b.copy()
+    for _ in range(steps):
+        for j in range(1, a.shape[0]):
+            b[j, 1:-1] = 0.3 * a[j, :-2] + np.sin(a[j, 1:-1]) * b[j, 1:-1] - a[j, 2:] * a[j - 1, 2:] * b[j - 1, :-2]
+            a[j, 2:] += 0.1 * b[j, 2:] * (b[j, :-2] - b[j, 1:-1])
+            a[j - 1] = a[j - 1] * b[j]
+        for i in range(a.shape[1]):
+            b[1:, i] = b[1:, i] - 0.2 * (a[1:, i] - a[:-1, i] * b[:-1, i])
+    return np.sum(a * b)
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (7, 5)])
+def test_rows_at_computed_places(shape: Any) -> None:
+    rng = np.random.default_rng(0)
+    args = rng.standard_normal(shape), rng.standard_normal(shape)
+    found = wg.jit(wg.grad(by_rows, argnums=(0, 1)))
+    expected = wg.grad(lambda a, b: by_rows(a, b, 6), argnums=(0, 1))(*args)
+    for _ in range(2):
+        for a, b in zip(found(*args, 6), expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+
+
 def test_one_pass_adds_all_windows() -> None:
     def heat(u: Any, steps: Any) -> Any:
         for _ in range(steps):

@@ -164,7 +164,10 @@ select: Primitive = elementwise(
 
 
 def _chosen(better: Any, x: Any, y: Any) -> Any:
-    """Return the share of the gradient that x gets: 1 if it is better, one half in a tie, 0 otherwise."""
+    """Return the share of the gradient that the better one gets: 1, one half in a tie, 0 where it is not better.
+
+    Both shares compare x with y for the tie, in this order: so one comparison serves both.
+    """
     return select(eq(x, y), full_like(x, 0.5), convert(better, dtype=x.dtype))
 
 
@@ -177,7 +180,7 @@ maximum: Primitive = elementwise(
     "max",
     "the larger of x and y",
     np.maximum,
-    (lambda x, y, out: _chosen(gt(x, y), x, y), lambda x, y, out: _chosen(gt(y, x), y, x)),
+    (lambda x, y, out: _chosen(gt(x, y), x, y), lambda x, y, out: _chosen(gt(y, x), x, y)),
     lambda: [*pairs((-2, -2), (2, 2), _PAIRS)(), _ints],
     **_ROUTER,
     lower="max",
@@ -186,7 +189,7 @@ minimum: Primitive = elementwise(
     "min",
     "the smaller of x and y",
     np.minimum,
-    (lambda x, y, out: _chosen(lt(x, y), x, y), lambda x, y, out: _chosen(lt(y, x), y, x)),
+    (lambda x, y, out: _chosen(lt(x, y), x, y), lambda x, y, out: _chosen(lt(y, x), x, y)),
     lambda: [*pairs((-2, -2), (2, 2), _PAIRS)(), _ints],
     **_ROUTER,
     lower="min",

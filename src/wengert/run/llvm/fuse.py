@@ -42,7 +42,7 @@ from .loops import (
 from .operations import is_native, supports
 from .padding import Padding, sums_of_padded
 from .scope import Scope
-from .windows import Windows, added_windows
+from .windows import Added, Windows, added_windows
 
 SHORT: Final = 8
 """Terms up to which the entries of a matrix product are computed in a loop, fused with what follows; BLAS, made for
@@ -125,8 +125,9 @@ class Fused(Padding, Windows):
             self._padded(out, self._sums[out])
         elif out in self._members:
             self._window(*self._members[out])
-            if out in self._last:
-                self._add_windows(k, out, self._last[out])
+            windows = self._last.get(out)
+            if windows is not None:
+                (self._add_windows_at if windows.axes else self._add_windows)(k, out, windows)
         elif name == "full":
             self._consts[out] = Const(params["value"], params["dtype"])
         elif name == "room":
@@ -363,6 +364,23 @@ class Fused(Padding, Windows):
         self._store(step, part, item, how, at, safe, look)
         if not safe:
             self._watch(step, len(self.steps[step].accesses) - 1, at)
+
+    def _add_windows_at(self, k: int, out: int, windows: Added) -> None:
+        """Add windows to the part of an array at a computed place."""
+        x, indices, axes, shape = windows.base, windows.indices, windows.axes, windows.shape
+        target = self._target(k, x)
+        safe = self._is_safe(x, indices, axes)
+        look = views.at(target, axes, (), safe, tuple([self.bounds.get(i) for i in indices]))
+        for i in indices:
+            self._out_of_the_way(i, look)
+        sources, there = self._sources(windows)
+        step = self._loop_for(shape, (), max(there, self._after(None, indices), self._conflict(look, shape, True) + 1))
+        total = self._total(step, sources)
+        at = self._coordinates(step, indices, shape)
+        self._store(step, self._indexed(target, axes, ()), total, "add", at, safe, look)
+        if not safe:
+            self._watch(step, len(self.steps[step].accesses) - 1, at)
+        self._views[out] = target
 
     # -- products -----------------------------------------------------------------------------------------------------
 

@@ -221,6 +221,7 @@ class NativeProgram:
                 find_nests(step)
                 region = Region(step, self._base, (0, self._status))
                 self._callbacks += region.keep
+                self._parallel = self._parallel or region.shared
                 step.recipe = region.recipe
                 key = ("region", region.recipe)
                 wanted[key] = key

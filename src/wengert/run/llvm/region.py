@@ -34,6 +34,9 @@ from .loops import (
     stride_cost,
 )
 from .plan import touched
+from .runtime import PARALLEL, library
+from .shared import is_shared
+from .threads import POOL
 
 
 class Region:
@@ -48,12 +51,15 @@ class Region:
         The description that the code is called with: base and byte offset of each array, then what nodes refer to.
     keep : list
         What must live as long as the numbers are used.
+    shared : bool
+        Whether threads share some of its loop nests.
     """
 
     def __init__(self, step: Any, base: Any, status: tuple[int, int]) -> None:
         self.base = base
         self.status = status
         self.keep: list[Any] = []
+        self.shared = False
         self.numbers: list[int] = []
         self._places: dict[int, int] = {}
         self._memory: dict[Buffer, int] = {}
@@ -141,7 +147,11 @@ class Region:
             extents = tuple([self._number(n, n == 1) for pair in view.indexed for n in pair])
             accesses.append((view.dtype.str, reference, offset, s[-1] if s[-1] in (0, 1) else 2, steps, extents))
         counts = tuple([self._number(n, small) for n in sizes])
-        return "nest", counts, tuple(accesses), tuple(loop.body), tuple(loop.stores)
+        what = counts, tuple(accesses), tuple(loop.body), tuple(loop.stores)
+        if not is_shared(loop, sizes, strides):
+            return "nest", *what
+        self.shared = True
+        return "shared", (self._number(library()[PARALLEL]), self._number(POOL.address)), *what
 
     def _as_nest(self, nest: Nest) -> Any:
         """Return the node of a nest: along the axis that suits memory best, with lengths that are looked up."""

@@ -14,6 +14,7 @@ from .emit import ARGUMENTS, KERNEL, Emitter
 from .forms_code import emit_form
 from .loops import Buffer, Loop, View
 from .scalars import BYTE, INDEX, memory_type
+from .shared import call_parts, emit_part, sums_begin, sums_end
 
 _CALLBACK = ir.FunctionType(ir.VOID, [BYTE.as_pointer().as_pointer(), INDEX.as_pointer()])
 
@@ -25,6 +26,7 @@ class RegionCode:
         self.module = module
         self.kernels: dict[Any, Any] = {}
         self.nests: dict[Any, ir.Function] = {}
+        self.parts: dict[Any, ir.Function] = {}
         arrays, self.shift, slots, body = recipe
         function = ir.Function(module, KERNEL, name, ARGUMENTS)
         self.bases, self.description = function.args[:2]
@@ -87,7 +89,43 @@ class RegionCode:
         getattr(self, f"_{node[0]}")(*node[1:])
 
     def _nest(self, sizes: Any, accesses: Any, body: Any, stores: Any) -> None:
-        rank = len(sizes)
+        nest, _ = self._emitted(len(sizes), accesses, body, stores)
+        pointers = [self._pointer(reference, np.dtype(text), offset) for text, reference, offset, *_ in accesses]
+        numbers = self._nest_numbers(sizes, accesses)
+        self.b.call(nest, [*pointers, *numbers, ir.Constant(INDEX, 0), numbers[0]])
+
+    def _shared(self, runtime: Any, sizes: Any, accesses: Any, body: Any, stores: Any) -> None:
+        """Write a nest that threads share; see :mod:`.shared`."""
+        nest, key = self._emitted(len(sizes), accesses, body, stores)
+        still = {k for k, (_, _, _, _, strides, _) in enumerate(accesses) if all(s == ("is", 0) for s in strides)}
+        sums = [store.access for store in stores if store.access in still and not store.at]
+        part = self.parts.get(key)
+        if part is None:
+            name = f"part{len(self.parts)}"
+            part = self.parts[key] = emit_part(self.module, name, nest, len(accesses), sums)
+        b, pointers, targets = self.b, [], []
+        for k, (text, reference, offset, *_) in enumerate(accesses):
+            pointer = self._pointer(reference, np.dtype(text), offset)
+            if k in sums:
+                targets.append((sums_begin(b, pointer.type.pointee, np.dtype(text)), pointer))
+                pointer = targets[-1][0]
+            elif reference[0] == "slot":  # a copy, so that the slot can stay in a register
+                copy = b.alloca(pointer.type.pointee)
+                b.store(b.load(pointer), copy)
+                pointer = copy
+            pointers.append(pointer)
+        call_parts(b, part, [self._number(n) for n in runtime], pointers, self._nest_numbers(sizes, accesses))
+        for cells, target in targets:
+            sums_end(b, cells, target)
+
+    def _nest_numbers(self, sizes: Any, accesses: Any) -> list[Any]:
+        """Return sizes, strides and extents of a nest."""
+        strides = [n for access in accesses for n in access[4]]
+        extents = [n for access in accesses for n in access[5]]
+        return [*map(self._size, sizes), *map(self._number, (*strides, *extents))]
+
+    def _emitted(self, rank: int, accesses: Any, body: Any, stores: Any) -> tuple[ir.Function, Any]:
+        """Return the function of a nest, written when it is first needed, and what it is kept under."""
         flat = [
             (text, inner, tuple(s == ("is", 0) for s in strides), len(extents))
             for text, _, _, inner, strides, extents in accesses
@@ -112,11 +150,7 @@ class RegionCode:
                 vectors=False,
             )
             nest = self.nests[key] = emitter.body
-        pointers = [self._pointer(reference, np.dtype(text), offset) for text, reference, offset, *_ in accesses]
-        numbers = [self._size(n) for n in sizes]
-        strides = [self._number(n) for access in accesses for n in access[4]]
-        extents = [self._number(n) for access in accesses for n in access[5]]
-        self.b.call(nest, [*pointers, *numbers, *strides, *extents, ir.Constant(INDEX, 0), numbers[0]])
+        return nest, key
 
     def _nests(self, nests: Any) -> None:
         self._nodes(nests)

@@ -188,7 +188,7 @@ class _Group:
         stores = {store.access: store for store in loop.stores}
         for k, view in enumerate(loop.accesses):
             store = stores.get(k)
-            if store is not None and (store.at or not _injective(view.shape, view.strides)):
+            if store is not None and (store.at or not injective(view.shape, view.strides)):
                 return None
             row = row_stride(view.strides, view.shape, leading)
             if store is not None and row == 0 and store.how == "set":
@@ -277,7 +277,7 @@ def _cut(steps: list[Any]) -> list[Any]:
         store = stores.get(k)
         if store is None:
             continue
-        if store.at or not _injective(sizes, strides[k]):
+        if store.at or not injective(sizes, strides[k]):
             return steps
         if strides[k][0] == 0 and (store.how == "set" or sums.setdefault(view.buffer, store.how) != store.how):
             return steps
@@ -292,7 +292,7 @@ def _cut(steps: list[Any]) -> list[Any]:
     return [*steps[:at], *fills, made, *after, *steps[at + 1 :]]
 
 
-def _injective(sizes: Any, strides: Any) -> bool:
+def injective(sizes: Any, strides: Any) -> bool:
     """Say whether different points go to different entries, but for axes along which nothing moves."""
     reach = 0
     for s, n in sorted((abs(s), n) for s, n in zip(strides, sizes, strict=True) if s and n > 1):

@@ -20,18 +20,20 @@ from .steps import Steps
 
 Place = tuple[Shape, Shape]
 
-_LEAST: Final = 256
-"""Entries of an array from which on a pass over it costs more than the loop around the pass."""
+_LEAST: Final = 32
+"""Entries from which on a pass over an array, or a part of it at a computed place, costs more than the loop around."""
 
 
 @dataclass(eq=False, slots=True)
 class Added:
-    """Windows that are added to the value ``base``: what is added, and where each window starts.
+    """Windows that are added to the value ``base``, or to the part of it at a computed place.
 
     Attributes
     ----------
     shape : tuple of int
-        Of the array.
+        Of the array, or the part.
+    axes, indices : tuples of int
+        Axes along which the place is computed, and the values that say where it is.
     terms : list of (value, place)
         A place is where the window starts, and its shape.
     alone : dict
@@ -42,6 +44,8 @@ class Added:
 
     base: int
     shape: Shape
+    axes: Shape = ()
+    indices: tuple[int, ...] = ()
     terms: list[tuple[int, Place]] = field(default_factory=list)
     alone: dict[Place, list[int]] = field(default_factory=dict)
     made: dict[int | Place, View] = field(default_factory=dict)
@@ -80,19 +84,30 @@ def added_windows(graph: Graph, taken: set[int]) -> tuple[dict[int, tuple[Added,
     open_ends: dict[int, Added] = {}
     members: dict[int, tuple[Added, int]] = {}
     for equation in graph.equations:
-        out = equation.outputs[0]
-        if equation.primitive.name != "slice_add" or out in taken:
+        name, out = equation.primitive.name, equation.outputs[0]
+        if name not in ("slice_add", "gather_add") or out in taken:
             continue
-        x, v = equation.inputs
-        params = dict(equation.params)
+        x, v, *indices = equation.inputs
         of, part = graph.avals[out], graph.avals[v]
-        if of.dtype.kind != "f" or of.size < _LEAST or 2 * part.size < of.size or any(s != 1 for s in params["steps"]):
+        params = dict(equation.params)
+        axes = params.get("axes", ())
+        shape = tuple(n for a, n in enumerate(of.shape) if a not in axes)
+        if of.dtype.kind != "f" or any(graph.avals[i].shape for i in indices) or 2 * part.size < math.prod(shape):
+            continue
+        if name == "slice_add":
+            starts, steps = params["starts"], params["steps"]
+        else:
+            window = params["window"] if params.get("window") is not None else [(0, n, 1) for n in shape]
+            starts, steps = tuple(start for start, _, _ in window), [step for _, _, step in window]
+        if math.prod(shape) < _LEAST or any(step != 1 for step in steps):
             continue
         found = open_ends.pop(x, None) if uses[x] == 1 else None
-        if found is None or x == v:
-            found = Added(x, of.shape)
+        if found is None or x == v or (found.axes, found.indices) != (axes, tuple(indices)):
+            if found is not None:
+                open_ends[x] = found
+            found = Added(x, shape, axes, tuple(indices))
         members[out] = found, len(found.terms)
-        found.terms.append((v, (params["starts"], part.shape)))
+        found.terms.append((v, (starts, part.shape)))
         open_ends[out] = found
     last = {out: found for out, found in open_ends.items() if len(found.terms) > 1}
     for found in last.values():
@@ -137,28 +152,32 @@ class Windows(Steps):
     def _add_windows(self, k: int, out: int, windows: Added) -> None:
         """Add everything up: over the array itself where nobody reads it later."""
         x, shape = windows.base, windows.shape
-        dtype = self.graph.avals[out].dtype
         target = None if x in self._consts or x in self._home else self.takeable(k, x)
-        views: list[View] = []
-        for v, place in windows.terms:
-            made = windows.made.get(v) or windows.made[place]
-            offset = made.offset - sum(a * s for a, s in zip(place[0], made.strides, strict=True))
-            view = View(made.buffer, offset, made.strides, shape)
-            if v in windows.made or all(view.buffer is not other.buffer for other in views):
-                views.append(view)
-        after = max(self._written[view.buffer] for view in views) + 1
+        sources, after = self._sources(windows)
         if target is None:
             step = self._loop_for(shape, (x,), after)
-            total = self._operand(step, x)
+            self._home[out] = (step, self._total(step, sources, self._operand(step, x)))
         else:
             after = max(after, self._written.get(target.buffer, -1) + 1, self._read.get(target.buffer, -1) + 1)
             step = self._loop_for(shape, (), after)
-            total = -1
-        for view in views:
-            term = self._load(step, view)
-            total = term if total < 0 else self._item(step, Op("add", (total, term), (), (dtype, dtype), dtype))
-        if target is None:
-            self._home[out] = (step, total)
-        else:
-            self._store(step, target, total, "add")
+            self._store(step, target, self._total(step, sources), "add")
             self._views[out] = target
+
+    def _sources(self, windows: Added) -> tuple[list[View], int]:
+        """Return what is to be added up, borders included, and the first step at which all of it is there."""
+        found: list[View] = []
+        for v, place in windows.terms:
+            made = windows.made.get(v) or windows.made[place]
+            offset = made.offset - sum(a * s for a, s in zip(place[0], made.strides, strict=True))
+            view = View(made.buffer, offset, made.strides, windows.shape)
+            if v in windows.made or all(view.buffer is not other.buffer for other in found):
+                found.append(view)
+        return found, max(self._written[view.buffer] for view in found) + 1
+
+    def _total(self, step: int, sources: list[View], total: int = -1) -> int:
+        """Return the item of a loop that holds the sum of views, and of an item."""
+        for view in sources:
+            term = self._load(step, view)
+            both = Op("add", (total, term), (), (view.dtype, view.dtype), view.dtype)
+            total = term if total < 0 else self._item(step, both)
+        return total

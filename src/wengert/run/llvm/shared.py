@@ -1,0 +1,118 @@
+"""Loop nests within loops that threads share.
+
+The pool's threads look for work for a while before they sleep (:mod:`.runtime`), so that within a loop handing them
+half of a nest takes about a microsecond.  A nest is cut along its outermost axis.  Into how many tasks does not depend
+on the number of threads, and each task has sums of its own, which are added up in order: so results do not depend on
+it either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from . import ir
+from .cost import nanoseconds
+from .emit import ARGUMENTS, KERNEL
+from .layout import IDENTITY
+from .loops import Load, Loop, Shape
+from .rows import injective
+from .scalars import BYTE, INDEX, constant
+
+TASKS: Final = 4
+WORTHWHILE: Final = 12e3
+"""Nanoseconds of work, as estimated, from which on it pays to share a nest."""
+_APART: Final = 8
+"""Entries between the sums of two tasks, so that they lie in different cache lines."""
+
+
+def is_shared(loop: Loop, sizes: Shape, strides: Sequence[Shape]) -> bool:
+    """Say whether threads share a nest: tasks must not write to the same entries."""
+    if nanoseconds(loop) < WORTHWHILE or sizes[0] < TASKS:
+        return False
+    for store in loop.stores:
+        steps = strides[store.access]
+        for j in store.at:
+            place = loop.body[j]
+            if not isinstance(place, Load) or any(strides[place.access]):
+                return False
+        if any(steps):
+            if not steps[0] or not injective(sizes, steps):
+                return False
+            continue
+        view = loop.accesses[store.access]
+        users = [other.buffer is view.buffer for other in loop.accesses]
+        if store.how != "add" or store.at or view.indexed or view.dtype.kind != "f" or sum(users) > 1:
+            return False
+    return True
+
+
+def emit_part(module: ir.Module, name: str, nest: ir.Function, arrays: int, sums: Sequence[int]) -> ir.Function:
+    """Write the kernel that runs a part of a nest.
+
+    Its table holds the addresses of the nest's accesses, its description the length of a part, and then the numbers
+    that the nest takes.
+    """
+    part = ir.Function(module, KERNEL, name, ARGUMENTS, linkage="internal")
+    table, description, start, stop = part.args
+    b = ir.Builder(part.append_basic_block("entry"))
+    kinds = nest.signature.parameters
+    number = b.udiv(start, b.load(description))
+    args = []
+    for k, kind in enumerate(kinds[:arrays]):
+        pointer = b.bitcast(b.load(b.gep(table, ir.Constant(INDEX, k))), kind)
+        args.append(b.gep(pointer, b.mul(number, ir.Constant(INDEX, _APART))) if k in sums else pointer)
+    for k in range(len(kinds) - arrays - 2):
+        args.append(b.load(b.gep(description, ir.Constant(INDEX, k + 1))))
+    b.call(nest, [*args, start, stop])
+    b.ret_void()
+    return part
+
+
+def call_parts(b: ir.Builder, part: ir.Function, runtime: Sequence[Any], arrays: Sequence[Any], numbers: Any) -> None:
+    """Write the call that lets threads share a nest.
+
+    Parameters
+    ----------
+    part : Function
+    runtime : pair of Value
+        The addresses of ``wengert_parallel`` and of the pool's state.
+    arrays, numbers : sequences of Value
+        What the nest takes; the first number is the length of its outermost axis.
+    """
+    parallel, pool = runtime
+    table = b.bitcast(b.alloca(ir.Type(f"[{len(arrays)} x ptr]")), BYTE.as_pointer().as_pointer())
+    for k, array in enumerate(arrays):
+        b.store(b.bitcast(array, BYTE.as_pointer()), b.gep(table, ir.Constant(INDEX, k)))
+    length = b.udiv(b.add(numbers[0], ir.Constant(INDEX, TASKS - 1)), ir.Constant(INDEX, TASKS))
+    description = _numbers(b, [length, *numbers])
+    zero = ir.Constant(INDEX, 0)
+    job = _numbers(b, [numbers[0], ir.Constant(INDEX, TASKS), length, zero, zero, pool, zero, zero, zero, zero])
+    for k, address in ((3, part), (4, description)):
+        place = b.gep(job, ir.Constant(INDEX, k))
+        b.store(address, b.bitcast(place, address.type.as_pointer()))
+    b.function.calls[part.name] = part
+    b.call(b.inttoptr(parallel, KERNEL.as_pointer()), [table, job, zero, numbers[0]])
+
+
+def _numbers(b: ir.Builder, numbers: Sequence[Any]) -> Any:
+    array = b.bitcast(b.alloca(ir.Type(f"[{len(numbers)} x i64]")), INDEX.as_pointer())
+    for k, number in enumerate(numbers):
+        b.store(number, b.gep(array, ir.Constant(INDEX, k)))
+    return array
+
+
+def sums_begin(b: ir.Builder, kind: Any, dtype: Any) -> Any:
+    """Return memory for a sum of each task, set to what a sum begins with."""
+    cells = b.bitcast(b.alloca(ir.Type(f"[{TASKS * _APART} x {kind}]")), kind.as_pointer())
+    for k in range(TASKS):
+        b.store(constant(IDENTITY["add"], dtype), b.gep(cells, ir.Constant(INDEX, k * _APART)))
+    return cells
+
+
+def sums_end(b: ir.Builder, cells: Any, target: Any) -> None:
+    """Add the sums of all tasks to what is in memory."""
+    total = b.load(target)
+    for k in range(TASKS):
+        total = b.fadd(total, b.load(b.gep(cells, ir.Constant(INDEX, k * _APART))))
+    b.store(total, target)
