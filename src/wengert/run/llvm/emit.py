@@ -96,7 +96,8 @@ class Emitter(Memory):
         kinds = [memory_type(view.dtype).as_pointer() for view in self.loop.accesses]
         counts = rank + n * rank + sum(extra) + 2
         signature = ir.FunctionType(ir.VOID, [*kinds, *[INDEX] * counts])
-        function = ir.Function(self.module, signature, f"{name}.body", linkage="internal")
+        names = [*(f"array.{k}" for k in range(n)), *(f"size.{depth}" for depth in range(rank))]
+        function = ir.Function(self.module, signature, f"{name}.body", names, linkage="internal")
         function.attributes.append("alwaysinline")
         for argument in function.args[:n]:
             argument.attributes.append("noalias")

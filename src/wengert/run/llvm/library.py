@@ -19,7 +19,7 @@ def library(structure: Any, exports: list[str], emit: Callable[[], Any]) -> Any:
         What the code depends on, with a ``repr`` that says all of it.
     exports : list of str
         Names of the functions.
-    emit : callable() -> llvmlite module or text
+    emit : callable() -> ir.Module or text
         Makes the IR; called only if the code is not on disk.  LLVM is loaded then and not before.  It is not
         optimised: what is written by hand only calls what the time is spent in.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import struct
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsIndex
 
 from .types import FLOAT, Type
 
@@ -51,26 +51,27 @@ class Constant(Value):
         self.type = type
         self.constant = constant
         scalar = type.element
-        if not type.count:
-            self.ref = _number(type, constant)
-        elif not isinstance(constant, Sequence):
-            self.ref = f"splat ({scalar.text} {_number(scalar, constant)})"
+        if isinstance(constant, (int, float)) or not isinstance(constant, Sequence):
+            number = _number(scalar, constant)
+            self.ref = f"splat ({scalar.text} {number})" if type.count else number
         elif len(constant) == type.count:
             self.ref = f"<{', '.join(f'{scalar.text} {_number(scalar, one)}' for one in constant)}>"
         else:
             raise ValueError(f"{len(constant)} numbers for {type}, which has {type.count} lanes")
 
 
-def _number(type: Type, number: object) -> str:
+def _number(type: Type, number: float | SupportsIndex) -> str:
     """Return a number's text; of a float by its bits, unless its decimal digits are few and exact."""
     if type.is_float:
-        value = float(number)  # type: ignore[arg-type]
+        value = float(number)
         if type is FLOAT:
             value = struct.unpack("f", struct.pack("f", value))[0]
         if -1e6 < value < 1e6 and (value * 64).is_integer():
             return repr(value)
         return f"0x{struct.unpack('Q', struct.pack('d', value))[0]:016X}"
-    whole = operator.index(number)  # type: ignore[arg-type]
+    if isinstance(number, float):
+        raise TypeError(f"{number} is not an integer, and cannot be an {type}")
+    whole = operator.index(number)
     if not type.width:
         raise TypeError(f"no constant has the type {type}")
     if not -1 << (type.width - 1) <= whole < 1 << type.width:
