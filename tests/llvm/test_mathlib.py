@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from mpmath import mp, mpf
 
+import wengert as wg
 from wengert.run.llvm import ir, target
 from wengert.run.llvm.mathlib import ACCURACY, FUNCTIONS, declare
 from wengert.run.llvm.mathlib.loop import SYMBOL, Loop, loop_module
@@ -246,3 +247,19 @@ def test_right_without_fma_and_avx(name: str) -> None:
     with mp.workdps(340 if name == "sin" else 50):
         exact = [EXACT[name](*map(mpf, row)) for row in zip(*(a.tolist() for a in arguments), strict=True)]
         assert ulps(baseline(*arguments), exact, "float64").max() <= ACCURACY[name]["float64"]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_rare_lanes_do_not_disturb_their_neighbours(dtype: type) -> None:
+    """Overflow, subnormal results and nan take another path than the rest, all lanes of a vector together."""
+    rng = np.random.default_rng(3)
+    usual = rng.uniform(-80.0, 80.0, 4000).astype(dtype)
+    rare = rng.choice([-np.inf, np.inf, np.nan, -1e9, -745.0, -715.0, 715.0, -101.0, 88.8], 4000).astype(dtype)
+    mixed = np.where(rng.random(4000) < 0.3, rare, usual)
+    with np.errstate(all="ignore"):
+        expected = np.exp(mixed)
+        found = wg.jit(np.exp)(mixed)
+        alone = np.array([wg.jit(np.exp)(usual), wg.jit(np.exp)(rare)])
+    np.testing.assert_array_equal(found, np.where(mixed == usual, alone[0], alone[1]))
+    tiny = np.finfo(dtype).smallest_subnormal
+    np.testing.assert_allclose(found, expected, rtol=4 * np.finfo(dtype).eps, atol=2 * tiny)

@@ -9,11 +9,11 @@ import llvmlite
 from llvmlite.utils import get_library_name
 
 from .. import llvm
-from . import disk, runtime
+from . import disk, kernels, runtime
 
 
 def load() -> None:
-    """Load LLVM and compile the runtime, unless the runtime is on disk.
+    """Load LLVM and compile what many programs need, unless that is on disk.
 
     Importing llvmlite would hold the interpreter's lock while the system loads the library.  Asked directly, the
     system does so while Python goes on, and llvmlite finds the library there.
@@ -25,3 +25,4 @@ def load() -> None:
         ctypes.CDLL(None).dlopen(os.fsencode(path), ctypes.c_int(os.RTLD_NOW))
     llvm.compiler.compiled  # noqa: B018  loads it
     runtime.library()
+    kernels.products()

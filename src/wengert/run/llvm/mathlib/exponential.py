@@ -10,11 +10,13 @@ from wengert.run.llvm.mathlib import coefficients
 from wengert.run.llvm.mathlib.emit import Value, copysign, fabs, fma, madd, polynomial, select
 from wengert.run.llvm.mathlib.ieee import LN2, power_of_two, round_scaled, scale
 from wengert.run.llvm.mathlib.logarithm import log1p
+from wengert.run.llvm.mathlib.rare import unless
 from wengert.run.llvm.mathlib.registry import function
 
 LOG2_E = 1.4426950408889634
 # Below the first exp rounds to 0, above the second to inf. Clamping to them bounds n; the results stay right.
 EXP_RANGE = {"float64": (-746.0, 710.0), "float32": (-104.5, 89.5)}
+EXP_NORMAL = {"float64": 708.0, "float32": 87.0}  # of no larger |x| is exp(x) subnormal or infinite
 EXP2_RANGE = {"float64": (-1076.0, 1025.0), "float32": (-151.0, 129.0)}
 EXPM1_RANGE = {"float64": (-40.0, 710.0), "float32": (-20.0, 88.9)}  # expm1 rounds to -1, to inf outside
 
@@ -55,10 +57,30 @@ def exp_of_sum(high: Value, low: Value, factor: Value | None = None) -> Value:
 
 @function("exp", float64=1.2, float32=1.2)
 def exp(x: Value) -> Value:
-    x = clamp(x, *EXP_RANGE[x.format.name])
+    return unless(_exp_rare, "exp", x, _exp_usual, _exp_any)
+
+
+def _exp_rare(x: Value) -> Value:
+    """Whether exp(x) is subnormal, infinite or nan. Zeros are usual: they are what masks are made with."""
+    return ~(fabs(x) <= EXP_NORMAL[x.format.name]) & ~(x < EXP_RANGE[x.format.name][0])
+
+
+def _exp_usual(x: Value) -> Value:
+    """Where the result is a normal number, 2^n is one addition to its exponent."""
+    _, bits, p = _exp_reduced(x)
+    normal = (p.bits() + (bits << x.format.mantissa)).as_float()
+    return select(x < EXP_RANGE[x.format.name][0], 0.0, normal)
+
+
+def _exp_any(x: Value) -> Value:
+    n, bits, p = _exp_reduced(clamp(x, *EXP_RANGE[x.format.name]))
+    return scale(p, n, bits)
+
+
+def _exp_reduced(x: Value) -> tuple[Value, Value, Value]:
+    """(n, bits of n, exp(r)) with x = n log(2) + r."""
     n, bits, r, _ = reduce(x)
-    p = madd(r * r, polynomial(r, coefficients.EXP[x.format.name]), r)
-    return scale(1.0 + p, n, bits)
+    return n, bits, 1.0 + madd(r * r, polynomial(r, coefficients.EXP[x.format.name]), r)
 
 
 @function("exp2", float64=1.0, float32=1.0)

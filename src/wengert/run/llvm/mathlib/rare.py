@@ -6,6 +6,8 @@ that says, by the attribute ``vector-function-abi-variant``, which function take
 at once. The vectoriser calls that one instead, and in it the branch reads "if any lane needs the slow path". After
 vectorising, ``target.optimise`` inlines it, and what is left of it in the hot loop is a compare and a jump.
 
+Loops that are written with vectors need none of this: they branch on "any lane" themselves (``unless``).
+
 LLVM reads the attribute from the function called. A version that did not know it would call the scalar function for
 each element: slow, never wrong.
 """
@@ -13,6 +15,7 @@ each element: slow, never wrong.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 from wengert.run.llvm import ir
 from wengert.run.llvm.mathlib.emit import FLOAT32, FLOAT64, Format, Value
@@ -39,6 +42,45 @@ def where_large(x: Value, limit: float, libm: str, fast: Value) -> Value:
     else:
         function = _scalar_form(libm, x.format, limit, edition(module))
     return Value(x.builder, x.builder.call(function, [x.ir, fast.ir]))
+
+
+Formula = Callable[[Value], Value]
+
+
+def unless(rare: Formula, name: str, x: Value, quick: Formula, careful: Formula) -> Value:
+    """``quick(x)``, or ``careful(x)`` where ``rare(x)`` holds.
+
+    ``careful`` must be right everywhere: a vector takes that path as soon as one of its lanes has to, and so does all
+    code whose branches LLVM's vectoriser would flatten.
+    """
+    builder, lanes = x.builder, x.ir.type.count
+    if not lanes and edition(builder.module) != VECTORS:
+        return careful(x)
+    condition, fast = rare(x).ir, quick(x)
+    if lanes:
+        any_of = ir.declared(f"llvm.vector.reduce.or.{condition.type.suffix}", ir.BIT, condition.type)
+        condition = builder.call(any_of, [condition])
+    entry = builder.block
+    with builder.if_then(condition, likely=False):
+        slow = builder.call(_careful_form(name, x.format, lanes, careful), [x.ir])
+        slow_block = builder.block
+    result = builder.phi(x.ir.type)
+    result.add_incoming(fast.ir, entry)
+    result.add_incoming(slow, slow_block)
+    return Value(builder, result)
+
+
+@functools.cache
+def _careful_form(name: str, form: Format, lanes: int, careful: Formula) -> ir.Function:
+    """A function of its own, so that the path that is hardly ever taken is not in the loop."""
+    plain = FLOAT64 if form.name == "float64" else FLOAT32
+    kind = ir.vector(plain.type, lanes) if lanes else plain.type
+    signature = ir.FunctionType(kind, [kind])
+    function = ir.Function(ir.Module(VECTORS), signature, _name(name, plain, lanes), linkage="internal")
+    function.attributes += [*PURE, "noinline"]
+    builder = ir.Builder(function.append_basic_block("entry"))
+    builder.ret(careful(Value(builder, function.args[0])).ir)
+    return function
 
 
 def _name(libm: str, form: Format, lanes: int = 0) -> str:
