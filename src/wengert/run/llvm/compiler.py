@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import ir
@@ -15,7 +15,7 @@ from .kernels import NAME
 from .library import ready
 from .mathlib.rare import VECTORS
 from .region_code import RegionCode
-from .target import compile_quickly, compile_together, object_code, optimise
+from .target import compile_together, object_code, optimise
 from .vectors import AUTOMATIC, lanes
 
 
@@ -43,21 +43,25 @@ def _emit(module: ir.Module, name: str, what: Any) -> None:
         Emitter(module, name, *what)
 
 
+def emit_forms(forms: Mapping[str, Any]) -> ir.Module:
+    """Return the IR of forms by the names that they are to have."""
+    module = ir.Module("wengert")
+    for name, form in forms.items():
+        emit_form(module, name, form)
+    return module
+
+
 def compiled(wanted: Sequence[Any]) -> list[bytes]:
     """Return code for kernels, ready to be put into memory; each exports :data:`~wengert.run.llvm.kernels.NAME`.
 
     All go through LLVM at once, loops in one module for each core: what is the same for all modules is paid once.
-    Regions, each of which has much in it, are modules of their own, the largest first.  Products only call BLAS and are
-    not optimised.
+    Regions, each of which has much in it, are modules of their own, the largest first.
     """
     found: list[Any] = [None] * len(wanted)
     loops: list[int] = []
     alone: list[int] = []
     for k, what in enumerate(wanted):
-        if what[0] == "product":
-            found[k] = ready(compile_quickly(emit_module(what)))
-        else:
-            (alone if what[0] == "region" or not POSSIBLE else loops).append(k)
+        (alone if what[0] == "region" or not POSSIBLE else loops).append(k)
     if len(alone) > 1:
         alone.sort(key=lambda k: -len(repr(wanted[k])) if wanted[k][0] == "region" else 0)
     groups = []
