@@ -202,8 +202,8 @@ def test_only_functions_with_something_to_capture_are_looked_up_in_their_source(
     from wengert.trace.capture import source
 
     asked = []
-    read = source._source
-    monkeypatch.setattr(source, "_source", lambda function: asked.append(function.__name__) or read(function))
+    read = source._definition
+    monkeypatch.setattr(source, "_definition", lambda function: asked.append(function.__name__) or read(function))
     source._REWRITTEN.clear()
     assert source.rewritten(straight_on) is None
     assert source.rewritten(entries) is not None

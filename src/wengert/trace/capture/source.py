@@ -7,7 +7,9 @@ import ast
 import dis
 import inspect
 import linecache
-import textwrap
+from collections.abc import Iterator
+from contextlib import suppress
+from tokenize import TokenError
 from types import CodeType, FunctionType
 from typing import Any, Final
 
@@ -37,14 +39,7 @@ def _rewrite(function: FunctionType) -> CodeType | None:
     code = function.__code__
     if code.co_name == "<lambda>" or not _turns(code):
         return None
-    first = code.co_firstlineno
-    try:
-        tree = ast.parse("\n" * (first - 1) + textwrap.dedent(_source(function)))
-    except (SyntaxError, IndentationError):
-        return None
-    if not tree.body:
-        return None
-    node = tree.body[0]
+    node = _definition(function)
     if not isinstance(node, ast.FunctionDef) or node.name != code.co_name or is_generator(node):
         return None
     names = {n.id for n in walk(node) if isinstance(n, ast.Name)}
@@ -70,16 +65,51 @@ def _turns(code: CodeType) -> bool:
     )
 
 
-def _source(function: FunctionType) -> str:
-    """Return the source of a function, empty if there is none.
+def _definition(function: FunctionType) -> ast.stmt | None:
+    """Return the statement that a function was made by, at its place in the file; None if there is no source.
 
     ``inspect.getsource`` would first look for the function's module among all modules there are, which takes longer
     than recording and compiling a small function.
     """
     code = function.__code__
     linecache.checkcache(code.co_filename)
-    lines = linecache.getlines(code.co_filename, function.__globals__)
-    return "".join(inspect.getblock(lines[code.co_firstlineno - 1 :]))
+    first = code.co_firstlineno - 1
+    lines = linecache.getlines(code.co_filename, function.__globals__)[first:]
+    for block in _blocks(lines):
+        # An indented definition is put where it may stand: dedenting would change strings of several lines.
+        text = "\n" * (first - 1) + "if True:\n" + block if _margin(block) else "\n" * first + block
+        try:
+            (statement,) = ast.parse(text).body
+        except (SyntaxError, ValueError):
+            continue
+        return statement.body[0] if _margin(block) and isinstance(statement, ast.If) else statement
+    return None
+
+
+_ATTEMPTS: Final = 8
+
+
+def _blocks(lines: list[str]) -> Iterator[str]:
+    """Yield what may be the definition at the beginning of lines; the first that can be parsed is.
+
+    It ends before a line that is indented no more than it is, unless that stands in brackets, in a string or below a
+    decorator.  A tokenizer would know at once, but to make Python's takes as long as to compile a kernel.
+    """
+    found = 0
+    for end, line in enumerate(lines[1:], 1):
+        if line.strip() and not line.lstrip().startswith("#") and _margin(line) <= _margin(lines[0]):
+            yield "".join(lines[:end])
+            found += 1
+            if found == _ATTEMPTS:
+                with suppress(TokenError):
+                    yield "".join(inspect.getblock(lines))
+                return
+    yield "".join(lines)
+
+
+def _margin(text: str) -> int:
+    line = text.partition("\n")[0].expandtabs()
+    return len(line) - len(line.lstrip())
 
 
 def _without_annotations(node: ast.FunctionDef) -> None:
