@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import warnings
 from typing import Any
@@ -211,3 +212,27 @@ def test_lower_shows_every_stage() -> None:
     assert lowered.assembly()
     assert lowered.operations >= 3 * 4
     assert lowered.bytes_moved >= X.nbytes * 2
+
+
+def test_garbage_is_not_collected_while_a_program_is_made() -> None:
+    # Old objects, of which a process has many, are not looked at because of the many new ones.
+    seen: list[int] = []
+
+    def note(phase: str, info: dict[str, Any]) -> None:
+        if phase == "start":
+            seen.append(info["generation"])
+
+    def many(x: Any) -> Any:
+        objects = [[k] for k in range(50_000)]
+        return np.sum(x) * len(objects)
+
+    assert gc.isenabled()
+    gc.collect()
+    gc.callbacks.append(note)
+    try:
+        assert wg.jit(many)(X) == np.sum(X) * 50_000
+    finally:
+        gc.callbacks.remove(note)
+    assert gc.isenabled()
+    assert len(seen) < 20
+    assert 2 not in seen

@@ -256,6 +256,7 @@ class Jitted:
 
     # -- recording ----------------------------------------------------------------------------------------------------
 
+    @collector_paused()
     def variant(self, args: Any, kwargs: Any) -> Variant:
         """Run the function on tracers and make its program."""
         positions = self._positions(args)
@@ -273,7 +274,7 @@ class Jitted:
                 full[k] = arg
             return runnable(*full, **fixed_kwargs, **dynamic_kwargs)
 
-        with collector_paused(), self._watching_effects(), captured_into(notes):
+        with self._watching_effects(), captured_into(notes):
             call = Call(with_traced, ([args[k] for k in dynamic], traced_kwargs), {}, (0, 1), "jit", promote=False)
             recording = self._record(call, notes)
             guards = [(entry[1], entry[3], entry[2]) for entry in recording.builder.code if entry[0] is GUARD]
