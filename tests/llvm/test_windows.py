@@ -132,6 +132,24 @@ def test_one_pass_adds_all_windows() -> None:
     assert back.count("loop") == 2, back
 
 
+def test_one_cotangent_for_two_fields_and_both_signs_is_written_once() -> None:
+    def waves(a: Any, b: Any, c: Any, steps: Any) -> Any:
+        a, b, c = a.copy(), b.copy(), c.copy()
+        for _ in range(steps):
+            c[:-1, :-1] -= 0.7 * (a[:-1, 1:] - a[:-1, :-1] + b[1:, :-1] - b[:-1, :-1])
+            a *= np.cos(c)
+            b *= np.sin(c)
+        return np.sum(c * c) + np.sum(a) + np.sum(b)
+
+    args = tuple(np.random.default_rng(0).standard_normal((3, 6, 7)) * 0.5)
+    found = wg.jit(wg.grad(waves, argnums=(0, 1, 2)))
+    expected = wg.grad(lambda a, b, c: waves(a, b, c, 6), argnums=(0, 1, 2))(*args)
+    for a, b in zip(found(*args, 6), expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+    lowered = found.lower(*args, 6).steps
+    assert sum(step.startswith(f"fill arena of {7 * 8} ") for step in lowered) == 1, lowered
+
+
 def test_infinities_at_the_border_stay_there() -> None:
     def far(u: Any) -> Any:
         return np.sum((u[2:, 1:-1] - 2.0 * u[1:-1, 1:-1] + u[:-2, 1:-1]) * u[1:-1, 2:])

@@ -42,7 +42,7 @@ from .loops import (
 from .operations import is_native, supports
 from .padding import Padding, sums_of_padded
 from .scope import Scope
-from .windows import Added, Windows, added_windows
+from .windows import Added, Windows
 
 SHORT: Final = 8
 """Terms up to which the entries of a matrix product are computed in a loop, fused with what follows; BLAS, made for
@@ -63,7 +63,7 @@ class Fused(Padding, Windows):
     def __init__(self, graph: Graph, scope: Scope | None = None) -> None:
         super().__init__(graph, scope)
         self._sums, self._inner = sums_of_padded(graph)
-        self._members, self._last = added_windows(graph, {*self._sums, *self._inner})
+        self._find_windows({*self._sums, *self._inner})
         self.inputs = [self._input(k, i) for k, i in enumerate(graph.inputs)]
         for k, equation in enumerate(graph.equations):
             bounds.extend(self.bounds, graph, equation)
@@ -124,9 +124,9 @@ class Fused(Padding, Windows):
         if out in self._sums:
             self._padded(out, self._sums[out])
         elif out in self._members:
-            self._window(*self._members[out])
-            windows = self._last.get(out)
-            if windows is not None:
+            windows, number = self._members[out]
+            self._window(windows, number)
+            if number == len(windows.terms) - 1:
                 (self._add_windows_at if windows.axes else self._add_windows)(k, out, windows)
         elif name == "full":
             self._consts[out] = Const(params["value"], params["dtype"])

@@ -4,7 +4,8 @@
 that is a pass for each, which reads and writes the array anew.  Here each cotangent is written once, into memory with
 a border of zeros around it, and one loop over the array adds up what the cotangents say about each entry.  What stands
 at the border needs no loops of its own.  The border is written when a program begins: nothing else is ever written
-there, so that it holds in all iterations of the loops around.
+there, so that it holds in all iterations of the loops around.  A cotangent that is added to several arrays of one
+shape, as the fields of a wave's equations are, is written once for all of them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Final
 
 from ...core.graph import Graph
 from .loops import Buffer, Op, Shape, View, c_strides
+from .scope import Scope
 from .steps import Steps
 
 Place = tuple[Shape, Shape]
@@ -36,10 +38,12 @@ class Added:
         Axes along which the place is computed, and the values that say where it is.
     terms : list of (value, place)
         A place is where the window starts, and its shape.
+    negated : set of int
+        Numbers of the terms that are subtracted.
     alone : dict
         Place -> the values that are added at this place only, where that are several: they are added up first.
-    made : dict
-        Value, or place of values that are added up -> where it lies, from its first entry on.
+    summed : dict
+        Place of values that are added up -> where their sum lies, from its first entry on.
     """
 
     base: int
@@ -47,23 +51,28 @@ class Added:
     axes: Shape = ()
     indices: tuple[int, ...] = ()
     terms: list[tuple[int, Place]] = field(default_factory=list)
+    negated: set[int] = field(default_factory=set)
     alone: dict[Place, list[int]] = field(default_factory=dict)
-    made: dict[int | Place, View] = field(default_factory=dict)
+    summed: dict[Place, View] = field(default_factory=dict)
 
-    def settle(self) -> None:
+    def negate(self, negative_of: dict[int, int]) -> None:
+        """Let the negative of another term's value be that value, subtracted."""
+        plain = {v for v, _ in self.terms}
+        for number, (v, place) in enumerate(self.terms):
+            if negative_of.get(v) in plain:
+                self.terms[number] = negative_of[v], place
+                self.negated.add(number)
+
+    def settle(self, uses: Counter[tuple[int, Shape]]) -> None:
         """Find the values that can be added up before they are written."""
-        times = Counter(v for v, _ in self.terms)
         at: dict[Place, list[int]] = {}
         for v, place in self.terms:
-            if times[v] == 1:
+            if uses[v, self.shape] == 1:
                 at.setdefault(place, []).append(v)
         self.alone = {place: values for place, values in at.items() if len(values) > 1}
 
-    def starts(self, v: int) -> list[Shape]:
-        return [start for value, (start, _) in self.terms if value == v]
 
-
-def added_windows(graph: Graph, taken: set[int]) -> tuple[dict[int, tuple[Added, int]], dict[int, Added]]:
+def added_windows(graph: Graph, taken: set[int]) -> dict[int, tuple[Added, int]]:
     """Return which equations add a window that is to be added with others.
 
     Parameters
@@ -74,17 +83,18 @@ def added_windows(graph: Graph, taken: set[int]) -> tuple[dict[int, tuple[Added,
 
     Returns
     -------
-    members : dict
+    dict
         Result of an equation -> the windows it belongs to, and the number of its term.
-    last : dict
-        Result of the last of them -> the windows.
     """
     uses = Counter(i for equation in graph.equations for i in equation.inputs)
     uses.update(graph.outputs)
     open_ends: dict[int, Added] = {}
     members: dict[int, tuple[Added, int]] = {}
+    negative_of: dict[int, int] = {}
     for equation in graph.equations:
         name, out = equation.primitive.name, equation.outputs[0]
+        if name == "neg":
+            negative_of[out] = equation.inputs[0]
         if name not in ("slice_add", "gather_add") or out in taken:
             continue
         x, v, *indices = equation.inputs
@@ -109,30 +119,46 @@ def added_windows(graph: Graph, taken: set[int]) -> tuple[dict[int, tuple[Added,
         members[out] = found, len(found.terms)
         found.terms.append((v, (starts, part.shape)))
         open_ends[out] = found
-    last = {out: found for out, found in open_ends.items() if len(found.terms) > 1}
-    for found in last.values():
-        found.settle()
-    chosen = set(map(id, last.values()))
-    return {out: member for out, member in members.items() if id(member[0]) in chosen}, last
+    several = [found for found in open_ends.values() if len(found.terms) > 1]
+    for found in several:
+        found.negate(negative_of)
+    together = Counter((v, found.shape) for found in several for v, _ in found.terms)
+    for found in several:
+        found.settle(together)
+    chosen = set(map(id, several))
+    return {out: member for out, member in members.items() if id(member[0]) in chosen}
 
 
 class Windows(Steps):
     """The part of :class:`~wengert.run.llvm.fuse.Fused` that adds up windows."""
 
+    def __init__(self, graph: Graph, scope: Scope | None = None) -> None:
+        super().__init__(graph, scope)
+        self._members: dict[int, tuple[Added, int]] = {}
+        self._starts: dict[tuple[int, Shape], list[Shape]] = {}
+        self._bordered: dict[tuple[int, Shape], View] = {}
+
+    def _find_windows(self, taken: set[int]) -> None:
+        """Find the windows of the graph, and of each value all places where it is added to arrays of one shape."""
+        self._members = added_windows(self.graph, taken)
+        for windows in {id(windows): windows for windows, _ in self._members.values()}.values():
+            for v, (start, _) in windows.terms:
+                self._starts.setdefault((v, windows.shape), []).append(start)
+
     def _window(self, windows: Added, number: int) -> None:
         """Write what a window adds, unless that has been done."""
         v, place = windows.terms[number]
-        start, part = place
+        key = v, windows.shape
         together = windows.alone.get(place, ())
         in_memory = v not in self._home and v not in self._consts  # which may be overwritten before all are there
-        if v not in windows.made and (in_memory or v not in together):
-            windows.made[v] = self._bordered(windows, windows.starts(v), part, (v,))
+        if key not in self._bordered and (in_memory or v not in together):
+            self._bordered[key] = self._with_border(windows, self._starts[key], place[1], (v,))
         if together and v == together[-1]:
-            left = tuple([w for w in together if w not in windows.made])
+            left = tuple([w for w in together if (w, windows.shape) not in self._bordered])
             if left:
-                windows.made[place] = self._bordered(windows, [start], part, left)
+                windows.summed[place] = self._with_border(windows, [place[0]], place[1], left)
 
-    def _bordered(self, windows: Added, starts: list[Shape], part: Shape, values: tuple[int, ...]) -> View:
+    def _with_border(self, windows: Added, starts: list[Shape], part: Shape, values: tuple[int, ...]) -> View:
         """Store the sum of values with a border of zeros; return the view of its first entry, with its strides."""
         low, least = (tuple(map(choice, zip(*starts, strict=True))) for choice in (max, min))
         shape = tuple(n + a - b for n, a, b in zip(windows.shape, low, least, strict=True))
@@ -163,21 +189,34 @@ class Windows(Steps):
             self._store(step, target, self._total(step, sources), "add")
             self._views[out] = target
 
-    def _sources(self, windows: Added) -> tuple[list[View], int]:
-        """Return what is to be added up, borders included, and the first step at which all of it is there."""
-        found: list[View] = []
-        for v, place in windows.terms:
-            made = windows.made.get(v) or windows.made[place]
-            offset = made.offset - sum(a * s for a, s in zip(place[0], made.strides, strict=True))
-            view = View(made.buffer, offset, made.strides, windows.shape)
-            if v in windows.made or all(view.buffer is not other.buffer for other in found):
-                found.append(view)
-        return found, max(self._written[view.buffer] for view in found) + 1
+    def _sources(self, windows: Added) -> tuple[list[tuple[View, bool]], int]:
+        """Return what is to be added up, borders included, and whether it is subtracted.
 
-    def _total(self, step: int, sources: list[View], total: int = -1) -> int:
+        Returns
+        -------
+        sources : list of (View, bool)
+        after : int
+            The first step at which all of it is there.
+        """
+        found: list[tuple[View, bool]] = []
+        sums: set[Place] = set()
+        for number, (v, place) in enumerate(windows.terms):
+            made = self._bordered.get((v, windows.shape))
+            if made is None:
+                if place in sums:
+                    continue
+                sums.add(place)
+                made = windows.summed[place]
+            offset = made.offset - sum(a * s for a, s in zip(place[0], made.strides, strict=True))
+            found.append((View(made.buffer, offset, made.strides, windows.shape), number in windows.negated))
+        return found, max(self._written[view.buffer] for view, _ in found) + 1
+
+    def _total(self, step: int, sources: list[tuple[View, bool]], total: int = -1) -> int:
         """Return the item of a loop that holds the sum of views, and of an item."""
-        for view in sources:
-            term = self._load(step, view)
-            both = Op("add", (total, term), (), (view.dtype, view.dtype), view.dtype)
-            total = term if total < 0 else self._item(step, both)
+        for view, negated in sources:
+            term, dtype = self._load(step, view), view.dtype
+            if total >= 0:
+                total = self._item(step, Op("sub" if negated else "add", (total, term), (), (dtype, dtype), dtype))
+            else:
+                total = self._item(step, Op("neg", (term,), (), (dtype,), dtype)) if negated else term
         return total
