@@ -35,7 +35,7 @@ from .loops import (
 )
 from .plan import touched
 from .runtime import PARALLEL, library
-from .shared import is_shared
+from .shared import SUMS, is_shared
 from .threads import POOL
 
 
@@ -148,10 +148,12 @@ class Region:
             accesses.append((view.dtype.str, reference, offset, s[-1] if s[-1] in (0, 1) else 2, steps, extents))
         counts = tuple([self._number(n, small) for n in sizes])
         what = counts, tuple(accesses), tuple(loop.body), tuple(loop.stores)
-        if not is_shared(loop, sizes, strides):
+        sums = any(not any(strides[store.access]) for store in loop.stores)
+        if not is_shared(loop, sizes, strides) or (POOL.size == 1 and not sums):
             return "nest", *what
         self.shared = True
-        return "shared", (self._number(library()[PARALLEL]), self._number(POOL.address)), *what
+        runtime = library()[PARALLEL], POOL.address, SUMS if sums else POOL.size
+        return "shared", tuple(map(self._number, runtime)), *what
 
     def _as_nest(self, nest: Nest) -> Any:
         """Return the node of a nest: along the axis that suits memory best, with lengths that are looked up."""

@@ -1,9 +1,9 @@
 """Loop nests within loops that threads share.
 
 The pool's threads look for work for a while before they sleep (:mod:`.runtime`), so that within a loop handing them
-half of a nest takes about a microsecond.  A nest is cut along its outermost axis.  Into how many tasks does not depend
-on the number of threads, and each task has sums of its own, which are added up in order: so results do not depend on
-it either.
+a part of a nest takes about a microsecond.  A nest is cut along its outermost axis, into a part for each thread.  Where
+it adds up, the number of parts does not depend on that of the threads: each has sums of its own, which are added up in
+order, so that results do not depend on it either.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from .loops import Load, Loop, Shape
 from .rows import injective
 from .scalars import BYTE, INDEX, constant
 
-TASKS: Final = 4
+SUMS: Final = 4
+"""Parts of a nest that adds up."""
 WORTHWHILE: Final = 12e3
 """Nanoseconds of work, as estimated, from which on it pays to share a nest."""
 _APART: Final = 8
-"""Entries between the sums of two tasks, so that they lie in different cache lines."""
+"""Entries between the sums of two parts, so that they lie in different cache lines."""
 
 
 def is_shared(loop: Loop, sizes: Shape, strides: Sequence[Shape]) -> bool:
-    """Say whether threads share a nest: tasks must not write to the same entries."""
-    if nanoseconds(loop) < WORTHWHILE or sizes[0] < TASKS:
+    """Say whether threads share a nest: parts must not write to the same entries."""
+    if nanoseconds(loop) < WORTHWHILE or sizes[0] < SUMS:
         return False
     for store in loop.stores:
         steps = strides[store.access]
@@ -75,19 +76,19 @@ def call_parts(b: ir.Builder, part: ir.Function, runtime: Sequence[Any], arrays:
     Parameters
     ----------
     part : Function
-    runtime : pair of Value
-        The addresses of ``wengert_parallel`` and of the pool's state.
+    runtime : three of Value
+        The addresses of ``wengert_parallel`` and of the pool's state, and the number of parts.
     arrays, numbers : sequences of Value
         What the nest takes; the first number is the length of its outermost axis.
     """
-    parallel, pool = runtime
+    parallel, pool, parts = runtime
     table = b.bitcast(b.alloca(ir.Type(f"[{len(arrays)} x ptr]")), BYTE.as_pointer().as_pointer())
     for k, array in enumerate(arrays):
         b.store(b.bitcast(array, BYTE.as_pointer()), b.gep(table, ir.Constant(INDEX, k)))
-    length = b.udiv(b.add(numbers[0], ir.Constant(INDEX, TASKS - 1)), ir.Constant(INDEX, TASKS))
+    length = b.udiv(b.add(numbers[0], b.sub(parts, ir.Constant(INDEX, 1))), parts)
     description = _numbers(b, [length, *numbers])
     zero = ir.Constant(INDEX, 0)
-    job = _numbers(b, [numbers[0], ir.Constant(INDEX, TASKS), length, zero, zero, pool, zero, zero, zero, zero])
+    job = _numbers(b, [numbers[0], parts, length, zero, zero, pool, zero, zero, zero, zero])
     for k, address in ((3, part), (4, description)):
         place = b.gep(job, ir.Constant(INDEX, k))
         b.store(address, b.bitcast(place, address.type.as_pointer()))
@@ -103,16 +104,16 @@ def _numbers(b: ir.Builder, numbers: Sequence[Any]) -> Any:
 
 
 def sums_begin(b: ir.Builder, kind: Any, dtype: Any) -> Any:
-    """Return memory for a sum of each task, set to what a sum begins with."""
-    cells = b.bitcast(b.alloca(ir.Type(f"[{TASKS * _APART} x {kind}]")), kind.as_pointer())
-    for k in range(TASKS):
+    """Return memory for a sum of each part, set to what a sum begins with."""
+    cells = b.bitcast(b.alloca(ir.Type(f"[{SUMS * _APART} x {kind}]")), kind.as_pointer())
+    for k in range(SUMS):
         b.store(constant(IDENTITY["add"], dtype), b.gep(cells, ir.Constant(INDEX, k * _APART)))
     return cells
 
 
 def sums_end(b: ir.Builder, cells: Any, target: Any) -> None:
-    """Add the sums of all tasks to what is in memory."""
+    """Add the sums of all parts to what is in memory."""
     total = b.load(target)
-    for k in range(TASKS):
+    for k in range(SUMS):
         total = b.fadd(total, b.load(b.gep(cells, ir.Constant(INDEX, k * _APART))))
     b.store(total, target)
