@@ -11,7 +11,8 @@ import pytest
 
 import wengert as wg
 from wengert.run.llvm.compiler import compiled, emit_module
-from wengert.run.llvm.kernels import Kernel
+from wengert.run.llvm.kernels import NAME, Kernel
+from wengert.run.llvm.library import loaded
 from wengert.run.llvm.loops import Buffer, Const, Load, Loop, Op, Store, View
 from wengert.run.llvm.mathlib import FUNCTIONS
 from wengert.run.llvm.vectors import AUTOMATIC, COPY, lanes
@@ -29,7 +30,7 @@ def elementwise(name: str, dtype: Any, arity: int = 1) -> Loop:
 
 def make(loop: Loop) -> Kernel:
     count = len(loop.accesses)
-    return Kernel(compiled([(loop, 1, [1] * count, [False] * count)])[0])
+    return Kernel(loaded(compiled([(loop, 1, [1] * count, [False] * count)])[0], [NAME]), NAME)
 
 
 def run(kernel: Kernel, *arrays: Any) -> None:
