@@ -63,7 +63,6 @@ class Function(Value):
     """
 
     __slots__ = (
-        "_blocks",
         "_labels",
         "_named",
         "_placed",
