@@ -16,8 +16,9 @@ import itertools
 from typing import Any, Final
 
 from . import ir
+from .hopeful import hoped_for, with_care
 from .lane_code import entry, shuffled
-from .layout import BLOCK, IDENTITY, worst
+from .layout import BLOCK, GAPS, IDENTITY, worst
 from .loops import Const, Load, Loop, Op, Outside, Pick
 from .memory import Memory
 from .scalars import BIT, BYTE, INDEX, Operation, constant, emit, memory_type
@@ -82,7 +83,7 @@ class Emitter(Memory):
         pointers, strides, extents = [], [], []
         for view, inner, still in zip(self.loop.accesses, self.inner, self.fixed, strict=True):
             base, offset = number(), number()
-            steps = [number(not still and (depth < last or inner not in (0, 1))) for depth in range(self.rank)]
+            steps = [number(not still and (depth < last or inner == GAPS)) for depth in range(self.rank)]
             extents += [number() for _ in range(2 * len(view.indexed))]
             address = b.gep(b.load(b.gep(bases, base)), offset)
             pointers.append(b.bitcast(address, memory_type(view.dtype).as_pointer()))
@@ -178,7 +179,8 @@ class Emitter(Memory):
 
         Where there is more to do meanwhile, they gain nothing and make the code several times as long.
         """
-        return len(self.loop.body) <= 3
+        busy = [item for j, item in enumerate(self.loop.body) if j not in self.constant and not _is_negation(item)]
+        return len(busy) <= 3
 
     # -- the innermost loop: straight-line code, sums in registers
     # ------------------------------------------------------
@@ -189,7 +191,7 @@ class Emitter(Memory):
             self._copy(pointers, start, stop)
             return
         if self.lanes > 1:
-            self.apart = {k: self._multiples(k) for k, inner in enumerate(self.inner) if inner not in (0, 1)}
+            self.apart = {k: self._multiples(k) for k, inner in enumerate(self.inner) if inner == GAPS}
         still = [s for s in self.loop.stores if s.how != "set" and self.inner[s.access] == 0]
         if self.lanes != AUTOMATIC or any(s.at for s in still):
             self._hoist(pointers)
@@ -327,6 +329,8 @@ class Emitter(Memory):
         """Emit the loop's body for a point, or as many as there are lanes; return the sums' next versions."""
         self.values, self.coordinates = [], {}
         inline = lanes > 1 or (self.lanes == AUTOMATIC and not all(self.fixed))
+        hopeful = lanes > 1 or all(self.fixed)  # LLVM's vectoriser takes no branches
+        products: list[int] = []
         for at, item in enumerate(self.loop.body):
             if at in self.constant:
                 found = self.constant[at]
@@ -344,7 +348,14 @@ class Emitter(Memory):
                 self.values.append(constant(item.value, item.dtype))
             else:
                 assert isinstance(item, Op)
-                self.values.append(self._apply(item, [self.values[j] for j in item.args], inline))
+                args = [self.values[j] for j in item.args]
+                if hopeful and hoped_for(item, args):
+                    self.values.append(self.b.fmul(*args))
+                    products.append(at)
+                else:
+                    self.values.append(self._apply(item, args, inline))
+        if products:
+            with_care(self.b, self.loop.body, self.values, products, lambda item, args: self._apply(item, args, inline))
         following = list(acc)
         for store in self.loop.stores:
             value = self.values[store.item]
@@ -394,3 +405,8 @@ class Emitter(Memory):
         if how == "and":
             return builder.and_(a, b)
         return emit(how, Operation(builder, [a, b], [dtype, dtype], dtype), {})
+
+
+def _is_negation(item: Any) -> bool:
+    """Say whether an item is done by subtracting in place of adding."""
+    return isinstance(item, Op) and item.name == "neg"

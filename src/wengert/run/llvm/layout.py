@@ -13,11 +13,20 @@ BLOCK: Final = 2048
 """Terms from which on sums are added up in blocks (see ``sums``): 32 partial sums then have 64 terms each."""
 
 
+GAPS: Final = 2
+"""Stands for any step that is longer than from one entry to the next."""
+
+
+def step_kind(stride: int) -> int:
+    """Return what the code of an innermost loop depends on: whether an access stays, or moves to a neighbour."""
+    return stride if stride in (-1, 0, 1) else GAPS
+
+
 def emission(loop: Loop, sizes: Any, strides: list[Any]) -> tuple[Loop, int, list[int], list[bool], bool]:
     """Return what :class:`Emitter` takes besides module and name: loop, depth, inner strides, which stay put, and
     whether sums are long.
     """
-    inner = [s[-1] if s[-1] in (0, 1) else 2 for s in strides]
+    inner = [step_kind(s[-1]) for s in strides]
     return (loop, len(strides[0]), inner, [not any(s) for s in strides], _has_long_sums(loop, sizes, strides))
 
 
@@ -31,7 +40,7 @@ def _has_long_sums(loop: Loop, sizes: Any, strides: list[Any]) -> bool:
 def structure(loop: Loop, sizes: Any, strides: list[Any]) -> tuple[Any, ...]:
     """Return what the code of a loop depends on, in tuples, strings and numbers: quick to hash and to print."""
     accesses = tuple(
-        (view.dtype.str, s[-1] if s[-1] in (0, 1) else 2, not any(s), len(view.indexed))
+        (view.dtype.str, step_kind(s[-1]), not any(s), len(view.indexed))
         for view, s in zip(loop.accesses, strides, strict=True)
     )
     stores = tuple((store.access, store.item, store.how, store.at) for store in loop.stores)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from . import ir
-from .lane_code import entry, in_all_lanes, put_together
+from .lane_code import entry, in_all_lanes, put_together, shuffled
+from .layout import GAPS
 from .loops import Loop, Pick
 from .mathlib.emit import like
 from .scalars import BYTE, INDEX, memory_type
@@ -135,16 +136,28 @@ class Memory:
         """Return the address of a row's entry."""
         if self.inner[k] == 0:
             return pointer
-        step = i if self.inner[k] == 1 else self.b.mul(i, self.strides[k][-1])
+        step = i if self.inner[k] == 1 else self.b.mul(i, self._stride(k))
         return self.b.gep(pointer, step, inbounds=True)
+
+    def _stride(self, k: int) -> Any:
+        return ir.Constant(INDEX, -1) if self.inner[k] == -1 else self.strides[k][-1]
+
+    def _lowest(self, k: int, pointer: Any, lanes: int) -> Any:
+        """Return where a vector begins whose first lane is at an address; one that runs backwards ends there."""
+        return self.b.gep(pointer, ir.Constant(INDEX, 1 - lanes)) if self.inner[k] == -1 else pointer
+
+    def _ordered(self, k: int, vector: Any, lanes: int) -> Any:
+        """Return a vector as it is in memory with its lanes in the loop's order, or the other way round."""
+        return shuffled(self.b, vector, range(lanes)[::-1]) if self.inner[k] == -1 else vector
 
     def _read(self, k: int, pointer: Any, lanes: int = 1) -> Any:
         dtype = self.loop.accesses[k].dtype
-        if lanes > 1 and self.inner[k] not in (0, 1):
+        if lanes > 1 and self.inner[k] == GAPS:
             return self._gathered(k, [self.b.gep(pointer, step) for step in self.apart[k]])
         if lanes > 1:
             kind = ir.vector(memory_type(dtype), lanes)
-            value = self.b.load(self.b.bitcast(pointer, kind.as_pointer()), align=dtype.itemsize)
+            place = self.b.bitcast(self._lowest(k, pointer, lanes), kind.as_pointer())
+            value = self._ordered(k, self.b.load(place, align=dtype.itemsize), lanes)
         else:
             value = self.b.load(pointer)
         if dtype.kind == "b":
@@ -159,13 +172,14 @@ class Memory:
 
     def _write(self, k: int, pointer: Any, value: Any) -> None:
         dtype = self.loop.accesses[k].dtype
-        if isinstance(value.type, ir.VectorType) and self.inner[k] not in (0, 1):
+        if isinstance(value.type, ir.VectorType) and self.inner[k] == GAPS:
             for lane, step in enumerate(self.apart[k]):
                 self._write(k, self.b.gep(pointer, step), entry(self.b, value, lane))
             return
         if dtype.kind == "b":
             value = self.b.zext(value, like(BYTE, value.type))
         if isinstance(value.type, ir.VectorType):
-            self.b.store(value, self.b.bitcast(pointer, value.type.as_pointer()), align=dtype.itemsize)
+            place = self.b.bitcast(self._lowest(k, pointer, value.type.count), value.type.as_pointer())
+            self.b.store(self._ordered(k, value, value.type.count), place, align=dtype.itemsize)
         else:
             self.b.store(value, pointer)

@@ -16,6 +16,7 @@ from typing import Any
 from .blas import describe_product, product_form
 from .callback import callback, describe_callback
 from .forms import describe_call
+from .layout import step_kind
 from .loops import (
     SMALL,
     Buffer,
@@ -143,9 +144,9 @@ class Region:
         for view, s in zip(loop.accesses, strides, strict=True):
             reference = self._reference(view.buffer)
             offset = self._number(view.offset * view.dtype.itemsize, view.offset == 0 or reference[0] == "slot")
-            steps = tuple([self._number(n, small or n in (0, 1)) for n in s])
+            steps = tuple([self._number(n, small or abs(n) <= 1) for n in s])
             extents = tuple([self._number(n, n == 1) for pair in view.indexed for n in pair])
-            accesses.append((view.dtype.str, reference, offset, s[-1] if s[-1] in (0, 1) else 2, steps, extents))
+            accesses.append((view.dtype.str, reference, offset, step_kind(s[-1]), steps, extents))
         counts = tuple([self._number(n, small) for n in sizes])
         what = counts, tuple(accesses), tuple(loop.body), tuple(loop.stores)
         sums = any(not any(strides[store.access]) for store in loop.stores)
@@ -168,8 +169,7 @@ class Region:
             offset = self._number(view.offset * view.dtype.itemsize, view.offset == 0 or reference[0] == "slot")
             steps = tuple([self._number(view.strides[a], abs(view.strides[a]) <= 1) for a in order])
             extents = tuple([self._number(n, n == 1) for pair in view.indexed for n in pair])
-            last = view.strides[inner]
-            accesses.append((view.dtype.str, reference, offset, last if last in (0, 1) else 2, steps, extents))
+            accesses.append((view.dtype.str, reference, offset, step_kind(view.strides[inner]), steps, extents))
         counts = tuple([self._extent(nest.extents[a]) for a in order])
         return "nest", counts, tuple(accesses), tuple(loop.body), tuple(loop.stores)
 

@@ -89,14 +89,14 @@ class RegionCode:
         getattr(self, f"_{node[0]}")(*node[1:])
 
     def _nest(self, sizes: Any, accesses: Any, body: Any, stores: Any) -> None:
-        nest, _ = self._emitted(len(sizes), accesses, body, stores)
+        nest, _ = self._emitted(sizes, accesses, body, stores)
         pointers = [self._pointer(reference, np.dtype(text), offset) for text, reference, offset, *_ in accesses]
         numbers = self._nest_numbers(sizes, accesses)
         self.b.call(nest, [*pointers, *numbers, ir.Constant(INDEX, 0), numbers[0]])
 
     def _shared(self, runtime: Any, sizes: Any, accesses: Any, body: Any, stores: Any) -> None:
         """Write a nest that threads share; see :mod:`.shared`."""
-        nest, key = self._emitted(len(sizes), accesses, body, stores)
+        nest, key = self._emitted(sizes, accesses, body, stores)
         still = {k for k, (_, _, _, _, strides, _) in enumerate(accesses) if all(s == ("is", 0) for s in strides)}
         sums = [store.access for store in stores if store.access in still and not store.at]
         part = self.parts.get(key)
@@ -124,13 +124,15 @@ class RegionCode:
         extents = [n for access in accesses for n in access[5]]
         return [*map(self._size, sizes), *map(self._number, (*strides, *extents))]
 
-    def _emitted(self, rank: int, accesses: Any, body: Any, stores: Any) -> tuple[ir.Function, Any]:
+    def _emitted(self, sizes: Any, accesses: Any, body: Any, stores: Any) -> tuple[ir.Function, Any]:
         """Return the function of a nest, written when it is first needed, and what it is kept under."""
+        rank = len(sizes)
         flat = [
             (text, inner, tuple(s == ("is", 0) for s in strides), len(extents))
             for text, _, _, inner, strides, extents in accesses
         ]
-        key = (rank, tuple(flat), body, stores)
+        vectors = any(size[0] != "is" for size in sizes)  # others are so small that LLVM unrolls them
+        key = (rank, tuple(flat), body, stores, vectors)
         nest = self.nests.get(key)
         if nest is None:
             views = [
@@ -147,7 +149,7 @@ class RegionCode:
                 [inner for _, inner, _, _ in flat],
                 fixed,
                 entry=False,
-                vectors=False,
+                vectors=vectors,
             )
             nest = self.nests[key] = emitter.body
         return nest, key

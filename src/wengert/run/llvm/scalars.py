@@ -116,7 +116,7 @@ def _scale(o: Operation) -> Any:
     b, (c, t) = o.builder, o.args
     zero = ir.Constant(c.type, 0.0)
     product = b.fmul(c, t)
-    if _is_plain(c) or _is_plain(t):
+    if is_plain(c) or is_plain(t):
         return product  # times a finite number that is not zero, zero is zero anyway
     has_zero = b.or_(b.fcmp_ordered("==", c, zero), b.fcmp_ordered("==", t, zero))
     # Only a nan is replaced: a product with a zero that is a number keeps its sign.
@@ -124,7 +124,7 @@ def _scale(o: Operation) -> Any:
     return b.select(b.and_(has_zero, is_nan), zero, product)
 
 
-def _is_plain(value: Any) -> bool:
+def is_plain(value: Any) -> bool:
     """Say whether a value is a constant that is finite and not zero."""
     number = value.constant if isinstance(value, ir.Constant) else None
     return isinstance(number, float | int) and math.isfinite(number) and number != 0

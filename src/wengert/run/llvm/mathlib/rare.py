@@ -37,8 +37,8 @@ def where_large(x: Value, limit: float, libm: str, fast: Value) -> Value:
     type_, module = x.ir.type, x.builder.module
     if type_.count:
         form = FLOAT64 if x.format.name == "float64" else FLOAT32
-        # It is called here, and not by the vectoriser later.
-        function = _vector_form(libm, form, limit, type_.count, "internal")
+        # Where no vectoriser comes, nothing keeps the function but the call here.
+        function = _vector_form(libm, form, limit, type_.count, "internal" if edition(module) == VECTORS else "")
     else:
         function = _scalar_form(libm, x.format, limit, edition(module))
     return Value(x.builder, x.builder.call(function, [x.ir, fast.ir]))
