@@ -259,14 +259,19 @@ def test_the_command_shows_networks_graphs_and_training_steps(tmp_path: Path, mo
 
 
 def test_control_c_ends_it_cleanly(file: Path) -> None:
-    command = [sys.executable, "-u", "-m", "wengert", "view", f"{file}:f", "--at", "2", "3", "--serve", "--no-open"]
-    process = subprocess.Popen([*command, "--no-symbolic"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    python = [sys.executable, "-X", "faulthandler", "-u", "-m"]
+    command = [*python, "wengert", "view", f"{file}:f", "--at", "2", "3", "--serve", "--no-open", "--no-symbolic"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         url = process.stdout.readline().split()[0]
         assert get(url)[0] == 200
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        try:
+            _, errors = process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)  # says where its threads are
+            pytest.fail(process.communicate()[1])
         assert (process.returncode, errors) == (0, "")
     finally:
         process.kill()
