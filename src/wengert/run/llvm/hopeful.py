@@ -63,7 +63,6 @@ def _any_nan(b: ir.Builder, values: Sequence[Any]) -> Any:
         for k in range(0, len(alike), 2):
             one = b.fcmp_unordered("uno", alike[k], alike[min(k + 1, len(alike) - 1)])
             mask = one if mask is None else b.or_(mask, one)
-        if isinstance(mask.type, ir.VectorType):
-            mask = b.call(ir.declared(f"llvm.vector.reduce.or.{mask.type.suffix}", ir.BIT, mask.type), [mask])
+        mask = b.any_lane(mask)
         found = mask if found is None else b.or_(found, mask)
     return found

@@ -8,7 +8,7 @@ accumulating store.  What a loop inside does as a nest is taken over, axes inclu
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -292,20 +292,27 @@ class Straight:
         else:
             raise Unfit
 
-    def _point(self, loop: Loop) -> None:
+    def _body(self, loop: Loop, read: Callable[[Load | Pick, tuple[int, ...]], int]) -> list[int]:
+        """Take over a loop's items; return what each became. ``read(item, at)`` does so for reads of arrays."""
         items: list[int] = []
         for item in loop.body:
             if isinstance(item, Load) and is_number(loop.accesses[item.access]):
                 items.append(self._number(loop.accesses[item.access]))
             elif isinstance(item, Load | Pick):
-                at = tuple([items[j] for j in getattr(item, "at", ())])
-                items.append(self._read(self._place(loop.accesses[item.access], at), at, getattr(item, "safe", True)))
+                items.append(read(item, tuple([items[j] for j in getattr(item, "at", ())])))
             elif isinstance(item, Const):
                 items.append(self._add(item))
             elif isinstance(item, Op):
                 items.append(self._add(replace(item, args=tuple([items[j] for j in item.args]))))
             else:
                 raise Unfit
+        return items
+
+    def _point(self, loop: Loop) -> None:
+        def read(item: Load | Pick, at: tuple[int, ...]) -> int:
+            return self._read(self._place(loop.accesses[item.access], at), at, getattr(item, "safe", True))
+
+        items = self._body(loop, read)
         for store in loop.stores:
             view, item = loop.accesses[store.access], items[store.item]
             if is_number(view):
@@ -364,18 +371,11 @@ class Straight:
             if counter.last is None or any(c in self.counters for c, _ in counter.last.terms):
                 raise Unfit
         loop = nest.loop
-        items: list[int] = []
-        for item in loop.body:
-            if isinstance(item, Load) and is_number(loop.accesses[item.access]):
-                items.append(self._number(loop.accesses[item.access]))
-            elif isinstance(item, Load | Pick):
-                at = tuple([items[j] for j in getattr(item, "at", ())])
-                place = self._within(loop.accesses[item.access], nest.forms[item.access])
-                items.append(self._read(place, at, True))
-            elif isinstance(item, Const):
-                items.append(self._add(item))
-            else:
-                items.append(self._add(replace(item, args=tuple([items[j] for j in item.args]))))
+
+        def read(item: Load | Pick, at: tuple[int, ...]) -> int:
+            return self._read(self._within(loop.accesses[item.access], nest.forms[item.access]), at, True)
+
+        items = self._body(loop, read)
         for store in loop.stores:
             view, at = loop.accesses[store.access], tuple([items[j] for j in store.at])
             place = self._within(view, nest.forms[store.access])

@@ -268,6 +268,12 @@ class Builder:
         mask = Constant(vector(I32, count), list(order))
         return self._result(vector(type.element, count), f"shufflevector {a}, {undefined(type)}, {mask}")
 
+    def any_lane(self, mask: Value) -> Value:
+        """Return whether any lane of a mask is true; what has no lanes is returned as it is."""
+        if not mask.type.count:
+            return mask
+        return self.call(declared(f"llvm.vector.reduce.or.{mask.type.suffix}", BIT, mask.type), [mask])
+
     # -- memory ---------------------------------------------------------------------------------------------------
 
     def alloca(self, type: Type) -> Value:

@@ -57,17 +57,21 @@ def unless(rare: Formula, name: str, x: Value, quick: Formula, careful: Formula)
     if not lanes and edition(builder.module) != VECTORS:
         return careful(x)
     condition, fast = rare(x).ir, quick(x)
-    if lanes:
-        any_of = ir.declared(f"llvm.vector.reduce.or.{condition.type.suffix}", ir.BIT, condition.type)
-        condition = builder.call(any_of, [condition])
+    form = _careful_form(name, x.format, lanes, careful)
+    return Value(builder, _replaced(builder, condition, fast.ir, lambda: builder.call(form, [x.ir])))
+
+
+def _replaced(builder: ir.Builder, rare: ir.Value, fast: ir.Value, slow: Callable[[], ir.Value]) -> ir.Value:
+    """Return ``fast``, or what ``slow`` emits, on a path that is taken where ``rare`` holds in any lane."""
+    condition = builder.any_lane(rare)
     entry = builder.block
     with builder.if_then(condition, likely=False):
-        slow = builder.call(_careful_form(name, x.format, lanes, careful), [x.ir])
+        found = slow()
         slow_block = builder.block
-    result = builder.phi(x.ir.type)
-    result.add_incoming(fast.ir, entry)
-    result.add_incoming(slow, slow_block)
-    return Value(builder, result)
+    result = builder.phi(fast.type)
+    result.add_incoming(fast, entry)
+    result.add_incoming(found, slow_block)
+    return result
 
 
 @functools.cache
@@ -102,14 +106,8 @@ def _scalar_form(libm: str, form: Format, limit: float, edition: str) -> ir.Func
         function.attributes.append(f'"vector-function-abi-variant"="{",".join(variants)}"')
     builder = ir.Builder(function.append_basic_block("entry"))
     x, fast = function.args
-    entry = builder.block
-    with builder.if_then(_is_large(builder, x, limit), likely=False):
-        slow = _call_libm(builder, libm, form, x)
-        slow_block = builder.block
-    result = builder.phi(form.type)
-    result.add_incoming(fast, entry)
-    result.add_incoming(slow, slow_block)
-    builder.ret(result)
+    large = _is_large(builder, x, limit)
+    builder.ret(_replaced(builder, large, fast, lambda: _call_libm(builder, libm, form, x)))
     return function
 
 
@@ -126,15 +124,8 @@ def _vector_form(libm: str, form: Format, limit: float, lanes: int, linkage: str
     builder = ir.Builder(function.append_basic_block("entry"))
     x, fast = function.args
     large = _is_large(builder, x, limit)
-    any_of = ir.declared(f"llvm.vector.reduce.or.{large.type.suffix}", ir.BIT, large.type)
-    entry = builder.block
-    with builder.if_then(builder.call(any_of, [large]), likely=False):
-        slow = builder.call(_lane_loop(f"{function.name}.loop", libm, form, limit, lanes), [x, fast])
-        slow_block = builder.block
-    result = builder.phi(vector)
-    result.add_incoming(fast, entry)
-    result.add_incoming(slow, slow_block)
-    builder.ret(result)
+    loop = _lane_loop(f"{function.name}.loop", libm, form, limit, lanes)
+    builder.ret(_replaced(builder, large, fast, lambda: builder.call(loop, [x, fast])))
     return function
 
 
