@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert.run.llvm import blas
+from wengert.run.llvm import blas, program
 from wengert.run.llvm.loops import Buffer, Product, whole
 from wengert.run.llvm.pointers import blas_threads
 from wengert.run.llvm.threads import POOL
@@ -18,7 +18,8 @@ SHAPES = [
     ((300, 90), (90, 110)),  # by rows
     ((70, 150), (150, 260)),  # by columns
     ((1000, 5), (5, 1001)),  # few terms
-    ((33, 800), (800, 17)),  # as many rows as one task has
+    ((33, 800), (800, 17)),  # hardly more rows than one task has
+    ((16, 3000), (3000, 15)),  # too few rows and columns for two tasks, but long
     ((7, 80, 90), (7, 90, 60)),  # by the batch
     ((2, 300, 90), (2, 90, 50)),
 ]
@@ -59,6 +60,23 @@ def test_tasks_cover_the_result_once(left, right):
         assert found.count == {"batch": b, "rows": m, "columns": n}[found.axis]
         assert (found.tasks - 1) * found.part < found.count <= found.tasks * found.part
         assert 1 <= found.tasks <= threads
+
+
+@needs_threads
+@pytest.mark.parametrize(("left", "right"), [((64, 1024), (1024, 10)), *SHAPES[:2], *SHAPES[3:]])
+def test_blas_is_told_to_take_one_thread(monkeypatch, left, right):
+    """A thread of BLAS that has had work looks for more for a while, and takes a core from ours."""
+    notes = []
+    tell = ctypes.CFUNCTYPE(ctypes.c_int)(lambda: 7)
+    put = ctypes.CFUNCTYPE(None, ctypes.c_int)(notes.append)
+    both = [ctypes.cast(function, ctypes.c_void_p).value for function in (tell, put)]
+    monkeypatch.setattr(program, "blas_threads", lambda: both)
+    x, y = np.ones(left), np.ones(right)
+    POOL.start()
+    product = wg.jit(lambda x, y: x @ y)
+    for _ in range(2):
+        np.testing.assert_array_equal(product(x, y), x @ y)
+    assert notes == [1, 7, 1, 7]
 
 
 @needs_threads

@@ -19,9 +19,9 @@ from .pointers import address, blas_threads
 
 ALONE: Final = 1 << 18
 """Multiplications up to which a product is too short to be shared; OpenBLAS draws the line at the same number."""
-_PART: Final = 64
+_PART: Final = 16
 """Rows or columns that a task has at least: each packs one of the factors anew, which must be little work beside it."""
-_STEP: Final = 16
+_MULTIPLES: Final = {"rows": 8, "columns": 16}
 """Parts are multiples of what BLAS computes at once."""
 SMALL: Final = 8
 """Rows, columns and terms up to which a product is small."""
@@ -47,24 +47,32 @@ def _sizes(step: Product) -> tuple[int, int, int]:
 
 @dataclass(frozen=True)
 class Cut:
-    """How a product is cut: along its batch, the rows or the columns of the result; tasks of so many of them."""
+    """How a product is cut: along its batch, the rows or the columns of the result; tasks of so many of them.
+
+    Attributes
+    ----------
+    alone : bool
+        Whether BLAS takes one thread for it anyway, or nobody shares: then it need not be told so.
+    """
 
     axis: str
     count: int
     part: int
     tasks: int
+    alone: bool = False
 
 
 def cut(step: Product, threads: int) -> Cut:
     """Return how a product is cut into tasks; into one where it is short, or where nobody else is there to share it."""
     batch, m, n = step.out.shape
     if threads == 1 or batch * m * n * step.x.shape[2] <= ALONE or blas_threads() == (0, 0):
-        return Cut("batch", batch, batch, 1)
+        return Cut("batch", batch, batch, 1, alone=True)
     if batch > 1:
         axis, count, part = "batch", batch, -(-batch // threads)
     else:
         axis, count = ("rows", m) if m >= n else ("columns", n)
-        part = max(-(-count // (threads * _STEP)) * _STEP, _PART)
+        multiple = _MULTIPLES[axis]
+        part = max(-(-count // (threads * multiple)) * multiple, _PART)
     return Cut(axis, count, part, -(-count // part))
 
 

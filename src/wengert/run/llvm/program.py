@@ -278,9 +278,9 @@ class NativeProgram:
         return self._parallel_call(step, callee, (0, 0), changes)
 
     def _product(self, cut: Cut, key: Any, numbers: list[int]) -> tuple[int, int]:
-        """Return what computes a product, in tasks where it is cut."""
+        """Return what computes a product, in tasks where it is cut, and with BLAS in one thread where it would take more."""
         callee = self._native(key, numbers)
-        return callee if cut.tasks == 1 else self._parallel_call(cut, callee, blas_threads())
+        return callee if cut.alone else self._parallel_call(cut, callee, blas_threads())
 
     def _parallel_call(
         self, shared: Any, callee: tuple[int, int], blas: tuple[int, int], changes: Sequence[tuple[int, ...]] = ()
