@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert.run.llvm import blas, program
+from wengert.run.llvm import blas, program, region
 from wengert.run.llvm.loops import Buffer, Product, whole
 from wengert.run.llvm.pointers import blas_threads
 from wengert.run.llvm.threads import POOL
@@ -62,21 +62,56 @@ def test_tasks_cover_the_result_once(left, right):
         assert 1 <= found.tasks <= threads
 
 
+@pytest.fixture
+def notes(monkeypatch):
+    """Note what BLAS is told, which says that it had seven threads."""
+    found = []
+    tell = ctypes.CFUNCTYPE(ctypes.c_int)(lambda: 7)
+    put = ctypes.CFUNCTYPE(None, ctypes.c_int)(found.append)
+    both = [ctypes.cast(function, ctypes.c_void_p).value for function in (tell, put)]
+    for module in (program, region):
+        monkeypatch.setattr(module, "blas_threads", lambda: both)
+    POOL.start()
+    yield found
+    del tell, put
+
+
 @needs_threads
 @pytest.mark.parametrize(("left", "right"), [((64, 1024), (1024, 10)), *SHAPES[:2], *SHAPES[3:]])
-def test_blas_is_told_to_take_one_thread(monkeypatch, left, right):
+def test_blas_is_told_to_take_one_thread(notes, left, right):
     """A thread of BLAS that has had work looks for more for a while, and takes a core from ours."""
-    notes = []
-    tell = ctypes.CFUNCTYPE(ctypes.c_int)(lambda: 7)
-    put = ctypes.CFUNCTYPE(None, ctypes.c_int)(notes.append)
-    both = [ctypes.cast(function, ctypes.c_void_p).value for function in (tell, put)]
-    monkeypatch.setattr(program, "blas_threads", lambda: both)
     x, y = np.ones(left), np.ones(right)
-    POOL.start()
     product = wg.jit(lambda x, y: x @ y)
     for _ in range(2):
         np.testing.assert_array_equal(product(x, y), x @ y)
     assert notes == [1, 7, 1, 7]
+
+
+def recurrent(w, x):
+    h = x
+    for _ in range(5):
+        h = np.tanh(h @ w)
+    return np.sum(h * h)
+
+
+@pytest.mark.parametrize(("rows", "width"), [(40, 90), (300, 40), (15, 200)])
+def test_products_in_loops_are_shared(rows, width):
+    rng = np.random.default_rng(0)
+    w, x = rng.normal(size=(width, width)) / width**0.5, rng.normal(size=(rows, width))
+    both = wg.jit(wg.value_and_grad(recurrent, argnums=(0, 1)))
+    assert both.lower(w, x).captured
+    value, slopes = both(w, x)
+    expected, right = wg.value_and_grad(recurrent, argnums=(0, 1))(w, x)
+    np.testing.assert_allclose(value, expected, rtol=1e-12)
+    for found, slope in zip(slopes, right, strict=True):
+        np.testing.assert_allclose(found, slope, rtol=1e-9, atol=1e-11)
+
+
+@needs_threads
+def test_blas_is_told_in_loops_too(notes):
+    x = np.random.default_rng(0).normal(size=(80, 80)) / 9
+    assert np.isfinite(wg.jit(recurrent)(x, x))
+    assert notes == [1, 7] * 5
 
 
 @needs_threads

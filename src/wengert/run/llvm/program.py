@@ -278,7 +278,7 @@ class NativeProgram:
         return self._parallel_call(step, callee, (0, 0), changes)
 
     def _product(self, cut: Cut, key: Any, numbers: list[int]) -> tuple[int, int]:
-        """Return what computes a product, in tasks where it is cut, and with BLAS in one thread where it would take more."""
+        """Return what computes a product, in tasks where it is cut, and with BLAS in one thread."""
         callee = self._native(key, numbers)
         return callee if cut.alone else self._parallel_call(cut, callee, blas_threads())
 

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from .blas import describe_product, product_form
+from .blas import cut, describe_product, product_form
 from .callback import callback, describe_callback
 from .forms import describe_call
 from .layout import step_kind
@@ -35,6 +35,7 @@ from .loops import (
     stride_cost,
 )
 from .plan import touched
+from .pointers import blas_threads
 from .runtime import PARALLEL, library
 from .shared import SUMS, is_shared
 from .threads import POOL
@@ -121,9 +122,7 @@ class Region:
         if isinstance(step, Choice):
             return "choose", self._scalar(step.index), tuple([self._nodes(branch) for branch in step.branches])
         if isinstance(step, Product):
-            if 0 in step.out.shape:
-                return None
-            return "form", product_form(step), self._block(describe_product(step, self.base))
+            return None if 0 in step.out.shape else self._product(step)
         if isinstance(step, Call):
             return ("form", step.form, self._block(describe_call(step, self.base))) if step.count else None
         assert isinstance(step, Python), step
@@ -136,6 +135,15 @@ class Region:
         """Add a description of its own; return where it begins."""
         self.numbers += numbers
         return len(self.numbers) - len(numbers)
+
+    def _product(self, step: Product) -> Any:
+        step.cut = how = cut(step, POOL.size)
+        at = self._block(describe_product(step, self.base))
+        if how.alone:
+            return "form", product_form(step), at
+        self.shared = True
+        numbers = how.count, how.tasks, how.part, library()[PARALLEL], POOL.address, *blas_threads()
+        return "shared_form", product_form(step), at, tuple(map(self._number, numbers))
 
     def _nest(self, loop: Loop) -> Any:
         sizes, strides, _ = canonical(loop.shape, loop.accesses)

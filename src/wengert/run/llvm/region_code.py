@@ -14,7 +14,7 @@ from .emit import ARGUMENTS, KERNEL, Emitter
 from .forms_code import emit_form
 from .loops import Buffer, Loop, View
 from .scalars import BYTE, INDEX, memory_type
-from .shared import call_parts, emit_part, sums_begin, sums_end
+from .shared import call_parts, call_tasks, emit_part, sums_begin, sums_end
 
 _CALLBACK = ir.FunctionType(ir.VOID, [BYTE.as_pointer().as_pointer(), INDEX.as_pointer()])
 
@@ -252,15 +252,24 @@ class RegionCode:
             self.b.store(ir.Constant(INDEX, what), word)
 
     def _form(self, form: Any, at: int) -> None:
-        """Call a kernel, written into the module when it is first called, with a part of the description."""
+        """Call a kernel with a part of the description."""
+        kernel, description = self._kernel(form, at)
+        self.b.call(kernel, [self.bases, description, ir.Constant(INDEX, 0), self.b.load(description)])
+
+    def _shared_form(self, form: Any, at: int, how: Any) -> None:
+        """Let threads share what a kernel does; the range of the whole, the tasks and their length say how."""
+        count, tasks, part, parallel, pool, *blas = map(self._number, how)
+        call_tasks(self.b, parallel, self.bases, (count, tasks, part), self._kernel(form, at), (pool, *blas))
+
+    def _kernel(self, form: Any, at: int) -> tuple[Any, Any]:
+        """Return a kernel, which is written into the module when it is first asked for, and its description."""
         kernel = self.kernels.get(form)
         if kernel is None:
             name = f"kernel.{len(self.kernels)}"
             emit_form(self.module, name, form)
             kernel = self.kernels[form] = self.module[name]
             kernel.linkage = "internal"
-        description = self.b.gep(self.description, ir.Constant(INDEX, at + self.shift))
-        self.b.call(kernel, [self.bases, description, ir.Constant(INDEX, 0), self.b.load(description)])
+        return kernel, self.b.gep(self.description, ir.Constant(INDEX, at + self.shift))
 
     def _callback(self, address: Any, at: int) -> None:
         function = self.b.inttoptr(self._number(address), _CALLBACK.as_pointer())

@@ -87,13 +87,34 @@ def call_parts(b: ir.Builder, part: ir.Function, runtime: Sequence[Any], arrays:
         b.store(b.bitcast(array, BYTE.as_pointer()), b.gep(table, ir.Constant(INDEX, k)))
     length = b.udiv(b.add(numbers[0], b.sub(parts, ir.Constant(INDEX, 1))), parts)
     description = _numbers(b, [length, *numbers])
+    none = ir.Constant(INDEX, 0)
+    call_tasks(b, parallel, table, (numbers[0], parts, length), (part, description), (pool, none, none))
+
+
+def call_tasks(
+    b: ir.Builder, parallel: Any, table: Any, tasks: Sequence[Any], callee: tuple[Any, Any], state: Sequence[Any]
+) -> None:
+    """Write the call of ``wengert_parallel`` for tasks of a kernel.
+
+    Parameters
+    ----------
+    parallel, table : Value
+        Its address, and the table of bases that the kernel is called with.
+    tasks : three of Value
+        The length of the whole range, the number of tasks, the length of each.
+    callee : tuple of Function and Value
+        The kernel and its description.
+    state : three of Value
+        The address of the pool's state, and those of the functions that tell and set the number of BLAS's threads.
+    """
     zero = ir.Constant(INDEX, 0)
-    job = _numbers(b, [numbers[0], parts, length, zero, zero, pool, zero, zero, zero, zero])
-    for k, address in ((3, part), (4, description)):
+    job = _numbers(b, [*tasks, zero, zero, *state, zero, zero])
+    for k, address in enumerate(callee, 3):
         place = b.gep(job, ir.Constant(INDEX, k))
         b.store(address, b.bitcast(place, address.type.as_pointer()))
-    b.function.calls[part.name] = part
-    b.call(b.inttoptr(parallel, KERNEL.as_pointer()), [table, job, zero, numbers[0]])
+    kernel = callee[0]
+    b.function.calls[kernel.name] = kernel
+    b.call(b.inttoptr(parallel, KERNEL.as_pointer()), [table, job, zero, tasks[0]])
 
 
 def _numbers(b: ir.Builder, numbers: Sequence[Any]) -> Any:
