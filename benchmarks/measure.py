@@ -10,6 +10,11 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
+_WITH_THREADS = 1e-4
+"""Seconds from which on a program may be worth a second thread to some library."""
+_OTHERS_SLEEP = 0.12
+"""Seconds until idle threads of other libraries sleep: those of OpenBLAS wait for 2^28 cycles."""
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -46,6 +51,14 @@ def _calls_for(call: Callable[[], Any], seconds: float) -> int:
         number = max(number * 2, min(number * 10, int(number * seconds / max(elapsed, 1e-9) * 1.1)))
 
 
+def _warm(call: Callable[[], Any], number: int, *, threads: bool) -> None:
+    """Call without measuring: half a sample, or, of a program that may have threads, until others' threads sleep."""
+    end = time.perf_counter() + (_OTHERS_SLEEP if threads else 0.0)
+    _sample(call, max(1, number // 2))
+    while time.perf_counter() < end:
+        call()
+
+
 def measure(
     calls: Mapping[str, Callable[[], Any]],
     *,
@@ -57,7 +70,9 @@ def measure(
     """Time every program in turn within each round, so that a slow or fast moment of the machine meets them all.
 
     Each sample is preceded by unmeasured calls of its own program: they bring its data back into the caches, and
-    let the worker threads of the program before it (which spin for a while after their last task) fall asleep.
+    let the worker threads of the program before it fall asleep.  Those of OpenBLAS look for work for up to a tenth of
+    a second after their last task and take a core from whoever else has threads, so that programs long enough to
+    have some are called for that long.
 
     Parameters
     ----------
@@ -70,10 +85,11 @@ def measure(
     """
     if not calls:
         return {}
-    numbers = {}
+    numbers, lasts = {}, {}
     for name, call in calls.items():
         call()
         numbers[name] = _calls_for(call, sample_seconds)
+        lasts[name] = _sample(call, 1)
     names = list(calls)
     samples: dict[str, list[float]] = {name: [] for name in names}
     end = time.perf_counter() + budget
@@ -82,7 +98,7 @@ def measure(
             break
         start = turn % len(names)  # nobody is always the one after the same neighbour's pause
         for name in names[start:] + names[:start]:
-            _sample(calls[name], max(1, numbers[name] // 2))
+            _warm(calls[name], numbers[name], threads=lasts[name] >= _WITH_THREADS)
             samples[name].append(_sample(calls[name], numbers[name]))
     return {name: _timing(values, numbers[name]) for name, values in samples.items()}
 

@@ -1,6 +1,6 @@
 """Run a benchmark that prints lines, and put those into RESULTS.md: ``python -m benchmarks.record SECTION MODULE``.
 
-    python -m benchmarks.record "A copy as bound" benchmarks.copy_bound
+python -m benchmarks.record "A copy as bound" benchmarks.copy_bound
 """
 
 from __future__ import annotations
