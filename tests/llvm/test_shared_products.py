@@ -20,6 +20,8 @@ SHAPES = [
     ((1000, 5), (5, 1001)),  # few terms
     ((33, 800), (800, 17)),  # hardly more rows than one task has
     ((16, 3000), (3000, 15)),  # too few rows and columns for two tasks, but long
+    ((9, 20003), (20003, 8)),  # so long that its sums are cut
+    ((31, 5000), (5000, 30)),
     ((7, 80, 90), (7, 90, 60)),  # by the batch
     ((2, 300, 90), (2, 90, 50)),
 ]
@@ -60,6 +62,12 @@ def test_tasks_cover_the_result_once(left, right):
         assert found.count == {"batch": b, "rows": m, "columns": n}[found.axis]
         assert (found.tasks - 1) * found.part < found.count <= found.tasks * found.part
         assert 1 <= found.tasks <= threads
+
+
+def test_few_entries_of_many_terms_are_sums_of_products():
+    x, y = np.ones((9, 20003)), np.ones((20003, 8))
+    steps = wg.jit(lambda x, y: 2 * (x @ y)).lower(x, y).steps
+    assert [step.split(" x ")[0] for step in steps if step.startswith("product")] == ["product 4", "product 1"]
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ Small ones are computed in registers (:mod:`.small_products`), others by BLAS's 
 BLAS has threads of its own.  Those of OpenBLAS wait for each other in every product, and while they wait they take
 the cores from the threads that share our loops (:mod:`.threads`), and these from them.  So a large product is cut into
 a task for each of our own threads, a product that BLAS computes in one thread: it is told so for as long as the tasks
-run, where it has a way to be told.  Tasks are parts of the result, so that every sum is taken as a whole.
+run, where it has a way to be told.  Tasks are parts of the result, so that every sum is taken as a whole; only where
+the result is too small for that are they parts of the sums (:func:`in_parts`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ ALONE: Final = 1 << 18
 """Multiplications up to which a product is too short to be shared; OpenBLAS draws the line at the same number."""
 _PART: Final = 16
 """Rows or columns that a task has at least: each packs one of the factors anew, which must be little work beside it."""
+_PARTS: Final = 4
+"""Parts of a sum."""
 _MULTIPLES: Final = {"rows": 8, "columns": 16}
 """Parts are multiples of what BLAS computes at once."""
 SMALL: Final = 8
@@ -43,6 +46,15 @@ def _axis(step: Product) -> str:
 
 def _sizes(step: Product) -> tuple[int, int, int]:
     return step.x.shape[1], step.y.shape[2], step.x.shape[2]
+
+
+def in_parts(m: int, n: int, terms: int) -> int:
+    """Return into how many products of fewer terms a product is cut, whose sum it is; 1 for most.
+
+    Where there are few rows and columns but many terms, tasks can only be parts of the sums.  How many there are does
+    not depend on the number of threads, and so neither do the results.
+    """
+    return _PARTS if max(m, n) < 2 * _PART and m * n * terms > _PARTS * ALONE else 1
 
 
 @dataclass(frozen=True)

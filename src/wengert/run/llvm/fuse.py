@@ -18,6 +18,7 @@ import numpy as np
 from ...core import bounds, limits
 from ...core.graph import Equation, Graph
 from . import control, views
+from .blas import in_parts
 from .by_hand import by_hand
 from .layout import IDENTITY, worst
 from .lifetimes import is_part
@@ -403,13 +404,41 @@ class Fused(Padding, Windows):
             self._matrix(both[0], (batch[0], free[0], contract[0])),
             self._matrix(both[1], (batch[1], contract[1], free[1])),
         ]
-        target = whole(Buffer(of.size, of.dtype), of.shape)
         b, m, n = operands[0].shape[0], operands[0].shape[1], operands[1].shape[2]
-        matrix = View(target.buffer, 0, (m * n, n, 1), (b, m, n))
-        self.append(
-            Product(operands[0], operands[1], matrix), [operands[0].buffer, operands[1].buffer], [target.buffer]
-        )
+        if b == 1 and (parts := in_parts(m, n, terms)) > 1:
+            self._long_dot(out, operands, parts)
+            return
+        target = whole(Buffer(of.size, of.dtype), of.shape)
+        self._multiply(*operands, View(target.buffer, 0, (m * n, n, 1), (b, m, n)))
         self._views[out] = target
+
+    def _multiply(self, x: View, y: View, out: View) -> None:
+        self.append(Product(x, y, out), [x.buffer, y.buffer], [out.buffer])
+
+    def _long_dot(self, out: int, operands: list[View], parts: int) -> None:
+        """Compute a small product with many terms as a sum of products, which threads share, and a rest."""
+        of = self.graph.avals[out]
+        (_, m, k), n = operands[0].shape, operands[1].shape[2]
+        each, rest = divmod(k, parts)
+        buffer = Buffer((parts + (rest > 0)) * of.size, of.dtype)
+        for first, count, terms in ((0, parts, each), (parts, 1, rest)):
+            if terms:
+                x, y = (
+                    View(
+                        v.buffer,
+                        v.offset + first * each * v.strides[axis],
+                        (each * v.strides[axis], *v.strides[1:]),
+                        (count, *((m, terms) if axis == 2 else (terms, n))),
+                    )
+                    for v, axis in zip(operands, (2, 1), strict=True)
+                )
+                self._multiply(x, y, View(buffer, first * of.size, (of.size, n, 1), (count, m, n)))
+        step = self._loop_for(of.shape, (), self._written[buffer] + 1)
+        total = -1
+        for part in range(buffer.size // of.size):
+            item = self._load(step, View(buffer, part * of.size, c_strides(of.shape), of.shape))
+            total = item if total < 0 else self._item(step, Op("add", (total, item), (), (of.dtype,) * 2, of.dtype))
+        self._home[out] = (step, total)
 
     def _vector_dot(self, out: int, both: list[View], free: list[Shape], contract: Any, batch: Any) -> None:
         """Compute a product with a vector as a sum over a loop: gemm would first copy the matrix into another order."""
@@ -478,9 +507,17 @@ class Fused(Padding, Windows):
                 return View(
                     matrix.buffer, matrix.offset, (b, 1, max(c, rows, 1) if columns > 1 else max(rows, 1)), shape
                 )
-        fresh = whole(Buffer(math.prod(turned.shape), view.dtype), turned.shape)
-        self.copy(turned, fresh)
-        return View(fresh.buffer, 0, c_strides(shape), shape)
+        fresh = Buffer(math.prod(turned.shape), view.dtype)
+        nb, nr = len(groups[0]), len(groups[1])
+        by_columns = *groups[0], *groups[2], *groups[1]
+        if _run(views.transpose(view, by_columns)) > _run(turned):
+            # gemm takes a matrix that is stored by columns as well, and what lies together is copied together
+            whole_by_columns = whole(fresh, tuple(view.shape[a] for a in by_columns))
+            order = *range(nb), *range(len(by_columns) - nr, len(by_columns)), *range(nb, len(by_columns) - nr)
+            self.copy(turned, views.transpose(whole_by_columns, order))
+            return View(fresh, 0, (math.prod(shape[1:]), 1, shape[1]), shape)
+        self.copy(turned, whole(fresh, turned.shape))
+        return View(fresh, 0, c_strides(shape), shape)
 
     # -- interpreted steps --------------------------------------------------------------------------------------------
 
@@ -502,3 +539,13 @@ class Fused(Padding, Windows):
         self.append(step, [v.buffer for v in inputs], buffers)
         for i, buffer in zip(equation.outputs, buffers, strict=True):
             self._views[i] = whole(buffer, avals[i].shape)
+
+
+def _run(view: View) -> int:
+    """Return how many entries at the end of a view's rows lie side by side."""
+    run = 1
+    for n, stride in zip(reversed(view.shape), reversed(view.strides), strict=True):
+        if n != 1 and stride != run:
+            break
+        run *= n
+    return run
