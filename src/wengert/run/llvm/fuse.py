@@ -409,7 +409,7 @@ class Fused(Padding, Windows):
             self._long_dot(out, operands, parts)
             return
         target = whole(Buffer(of.size, of.dtype), of.shape)
-        self._multiply(*operands, View(target.buffer, 0, (m * n, n, 1), (b, m, n)))
+        self._multiply(operands[0], operands[1], View(target.buffer, 0, (m * n, n, 1), (b, m, n)))
         self._views[out] = target
 
     def _multiply(self, x: View, y: View, out: View) -> None:

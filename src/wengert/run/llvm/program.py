@@ -31,6 +31,7 @@ from .rows import share
 from .runtime import PARALLEL, ROWS, library, runner
 from .threads import POOL
 from .turned import turn
+from .unrolled import unrolled
 
 _WORD: Final = 8
 
@@ -106,7 +107,7 @@ class NativeProgram:
         fused = Fused(graph)
         fold_products(fused.steps)
         self._taken = take_over(fused, donated) if donated else []
-        self.steps = share(turn(with_fills(parted(fused.steps), fused.fills)), POOL.size)
+        self.steps = share(turn(with_fills(unrolled(parted(fused.steps)), fused.fills)), POOL.size)
         tasks = [step.tasks for step in self.steps if isinstance(step, Rows)]
         for step in self.steps:
             if isinstance(step, Product):

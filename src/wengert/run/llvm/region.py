@@ -39,6 +39,7 @@ from .pointers import blas_threads
 from .runtime import PARALLEL, library
 from .shared import SUMS, is_shared
 from .threads import POOL
+from .unrolled import written_out
 
 
 class Region:
@@ -146,6 +147,7 @@ class Region:
         return "shared_form", product_form(step), at, tuple(map(self._number, numbers))
 
     def _nest(self, loop: Loop) -> Any:
+        loop = written_out(loop)
         sizes, strides, _ = canonical(loop.shape, loop.accesses)
         small = math.prod(sizes) <= SMALL
         accesses = []
