@@ -253,6 +253,8 @@ class Emitter(Memory):
 
     def _identity(self, store: Any) -> Any:
         dtype = self.loop.accesses[store.access].dtype
+        if store.how == "add" and dtype.kind == "f":
+            return constant(-0.0, dtype)  # to which adding anything, -0.0 too, is nothing to do; 0.0 + -0.0 is 0.0
         if store.how in IDENTITY:
             return constant(IDENTITY[store.how], dtype)
         return constant(worst(store.how, dtype), dtype)

@@ -346,6 +346,9 @@ class Repeat:
         What the code is made of; see :mod:`.region`.
     nests : list of Nest
         What runs instead, one after the other, where iterations need nothing of each other; see :mod:`.nests`.
+    before, after : list
+        Steps to take in front of the first iteration and behind the last one, with its counter, if there are any
+        iterations; see :mod:`.rolling`.
     """
 
     counter: Buffer
@@ -362,6 +365,8 @@ class Repeat:
     equation: int
     recipe: Any = None
     nests: list[Nest] = field(default_factory=list)
+    before: list[Any] = field(default_factory=list)
+    after: list[Any] = field(default_factory=list)
 
 
 @dataclass(eq=False, slots=True)

@@ -21,6 +21,7 @@ from ...core.bounds import Affine, Counter
 from .loops import Buffer, Choice, Fill, Loop, Nest, Repeat, View, needed_for, used
 from .meeting import Relation, injective, relation
 from .plan import touched
+from .rolling import roll
 from .straight import Known, Reading, Straight, Unfit
 
 _MANY: Final = 1 << 20
@@ -31,25 +32,28 @@ _FEW: Final = 4
 
 def find_nests(step: Any) -> None:
     """Note for the loops in a step, and for itself, the nests as which they can run."""
-    _visit(step, Known(), 0)
+    _visit(step, Known(), {})
 
 
-def _visit(step: Any, known: Known, depth: int) -> None:
+def _visit(step: Any, known: Known, counters: dict[Counter, Buffer]) -> None:
     """Follow a step: what becomes known of integers, and which loops in it can run as nests."""
     if isinstance(step, Repeat):
         inner = known.without(written(step))
+        depth = len(counters)
         counter = Counter(depth, known.last(step))
+        mine = counters | {counter: step.counter}
         inner.forms[step.counter] = Affine(0, ((counter, 1),))
         within = inner.copy()
         for part in step.body:
-            _visit(part, within, depth + 1)
+            _visit(part, within, mine)
         if step.length is None or step.length > _FEW:
             step.nests = _nests(step, inner, counter, depth)
+            roll(step, inner, counter, mine)
     elif isinstance(step, Choice):
         for branch in step.branches:
             within = known.copy()
             for part in branch:
-                _visit(part, within, depth)
+                _visit(part, within, counters)
     elif isinstance(step, Loop) and math.prod(step.shape) == 1:
         known.follow(step)
         return

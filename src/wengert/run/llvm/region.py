@@ -200,7 +200,8 @@ class Region:
         counter = self._reference(step.counter)
         status = self._word() if step.tape or self._may_fail(step) else None
         body = self._nodes(step.body)
-        return "repeat", counter, count, length, step.reverse, checks, going, body, status, step.tape
+        around = self._nodes(step.before), self._nodes(step.after)
+        return "repeat", counter, count, length, step.reverse, checks, going, body, around, status, step.tape
 
     def _word(self) -> Any:
         return self._number(self.status[0]), self._number(self.status[1])
@@ -211,7 +212,11 @@ class Region:
 
 def inside(step: Any) -> Iterator[Any]:
     """Yield all steps within a step, however deep."""
-    lists = [step.test, step.body] if isinstance(step, Repeat) else step.branches if isinstance(step, Choice) else []
+    lists: list[list[Any]] = []
+    if isinstance(step, Repeat):
+        lists = [step.before, step.test, step.body, step.after]
+    elif isinstance(step, Choice):
+        lists = step.branches
     for steps in lists:
         for inner in steps:
             yield inner

@@ -196,6 +196,7 @@ class RegionCode:
         checks: Any,
         going: Any,
         body: Any,
+        around: Any,
         status: Any,
         tape: int,
     ) -> None:
@@ -214,6 +215,9 @@ class RegionCode:
                 if tape:
                     self._report(word, tape, above)
                 total = b.select(above, most, total)
+        if going is None:
+            self._counted(counter, total, reverse, body, around)
+            return
         head, inner, done = (self.function.append_basic_block(name) for name in ("head", "body", "done"))
         before = b.block
         b.branch(head)
@@ -221,28 +225,44 @@ class RegionCode:
         k = b.phi(INDEX)
         k.add_incoming(zero, before)
         more: Any = None if total is None else b.icmp_signed("<", k, total)
-        at = b.sub(b.sub(total, one), k) if reverse else k
-        if going is None:
-            assert more is not None
-            b.cbranch(more, inner, done)
-            b.position_at_end(inner)
-            self._set_counter(counter, at)
-        else:
-            self._set_counter(counter, at)
-            self._nodes(checks)
-            goes = b.icmp_unsigned("!=", self._load(going), ir.Constant(BYTE, 0))
-            if word is not None and not tape:
-                goes = b.and_(goes, b.icmp_signed("==", b.load(word), zero))
-            if more is not None:
-                if tape:
-                    self._report(word, tape, b.and_(goes, b.not_(more)))
-                goes = b.and_(goes, more)
-            b.cbranch(goes, inner, done)
-            b.position_at_end(inner)
+        self._set_counter(counter, b.sub(b.sub(total, one), k) if reverse else k)
+        self._nodes(checks)
+        goes = b.icmp_unsigned("!=", self._load(going), ir.Constant(BYTE, 0))
+        if word is not None and not tape:
+            goes = b.and_(goes, b.icmp_signed("==", b.load(word), zero))
+        if more is not None:
+            if tape:
+                self._report(word, tape, b.and_(goes, b.not_(more)))
+            goes = b.and_(goes, more)
+        b.cbranch(goes, inner, done)
+        b.position_at_end(inner)
         self._nodes(body)
         k.add_incoming(b.add(k, one, flags=("nsw", "nuw")), b.block)
         b.branch(head)
         b.position_at_end(done)
+
+    def _counted(self, counter: Any, total: Any, reverse: bool, body: Any, around: Any) -> None:
+        """Write a loop without a test, with what comes before its first and behind its last iteration."""
+        b = self.b
+        zero, one = ir.Constant(INDEX, 0), ir.Constant(INDEX, 1)
+        before, after = around
+        with b.if_then(b.icmp_signed(">", total, zero)):
+            last = b.sub(total, one)
+            self._set_counter(counter, last if reverse else zero)
+            self._nodes(before)
+            start, inner = b.block, self.function.append_basic_block("body")
+            b.branch(inner)
+            b.position_at_end(inner)
+            k = b.phi(INDEX)
+            k.add_incoming(zero, start)
+            self._set_counter(counter, b.sub(last, k) if reverse else k)
+            self._nodes(body)
+            following = b.add(k, one, flags=("nsw", "nuw"))
+            k.add_incoming(following, b.block)
+            done = self.function.append_basic_block("done")
+            b.cbranch(b.icmp_signed("<", following, total), inner, done)
+            b.position_at_end(done)
+            self._nodes(after)
 
     def _set_counter(self, counter: Any, value: Any) -> None:
         self.b.store(value, self._pointer(counter, np.dtype(np.int64), ("is", 0)))

@@ -79,10 +79,9 @@ class Known:
                 return found.plus(Affine(-1))
         return None if step.length is None else Affine(step.length - 1)
 
-    def follow(self, loop: Loop) -> None:
-        """Note what a loop over a single point makes of integers."""
+    def of_items(self, loop: Loop) -> dict[int, Affine]:
+        """Return the expressions of what a loop over a single point computes."""
         forms: dict[int, Affine] = {}
-        counts: dict[int, Affine] = {}
         for j, item in enumerate(loop.body):
             if isinstance(item, Load):
                 view = loop.accesses[item.access]
@@ -92,11 +91,18 @@ class Known:
                 found = combined(item, forms)
                 if found is not None:
                     forms[j] = found
-                if isinstance(item, Op) and item.name == "max":
-                    a, b = (forms.get(k) for k in item.args)
-                    count = a if b == Affine(0) else b if a == Affine(0) else None
-                    if count is not None:
-                        counts[j] = count
+        return forms
+
+    def follow(self, loop: Loop) -> None:
+        """Note what a loop over a single point makes of integers."""
+        forms = self.of_items(loop)
+        counts: dict[int, Affine] = {}
+        for j, item in enumerate(loop.body):
+            if isinstance(item, Op) and item.name == "max":
+                a, b = (forms.get(k) for k in item.args)
+                count = a if b == Affine(0) else b if a == Affine(0) else None
+                if count is not None:
+                    counts[j] = count
         self.forget([loop.accesses[store.access].buffer for store in loop.stores])
         for store in loop.stores:
             view = loop.accesses[store.access]
