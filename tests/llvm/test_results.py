@@ -15,7 +15,7 @@ from wengert.run.llvm import program, results
 @pytest.fixture(autouse=True)
 def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "LARGE", 1000)
-    results._free.clear()
+    results._blocks.clear()
 
 
 def test_results_are_kept_apart_while_they_live() -> None:
@@ -40,12 +40,30 @@ def test_results_are_kept_apart_while_they_live() -> None:
 
 
 def test_little_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    double = wg.jit(lambda x: x * 2.0)
-    kept = [results.fresh((10_000,), np.dtype(np.float64)) for _ in range(5)]
-    kept += [double(np.zeros(1000)) for _ in range(5)]
-    del kept
-    gc.collect()
-    assert 0 < sum(memory.nbytes for memory in results._free.values()) <= results.KEPT
+    monkeypatch.setattr(results, "KEPT", 500_000)
+    monkeypatch.setattr(results, "SIZES", 3)
+
+    def kept() -> int:
+        return sum(block.nbytes for alike in results._blocks.values() for block in alike)
+
+    first = [results.fresh((10_000,), np.dtype(np.float64)) for _ in range(20)]
+    assert 80_000 < kept() <= 500_000 + results.ALIKE * 4096
+    second = results.fresh((20_000,), np.dtype(np.float64))
+    assert second.base is None, "there is no room while the others are in use"
+    del first
+    third = results.fresh((20_000,), np.dtype(np.float64))
+    assert type(third.base) is results.Block
+    for n in range(100, 120):
+        results.fresh((n,), np.dtype(np.float64))
+    assert len(results._blocks) <= 3
+    assert results.fresh((20_000,), np.dtype(np.float64)).ctypes.data != third.ctypes.data
+
+
+def test_results_begin_at_different_places_of_a_page() -> None:
+    made = [results.fresh((1000,), np.dtype(np.float64)) for _ in range(results.ALIKE)]
+    places = {x.ctypes.data % 4096 for x in made}
+    assert len(places) == results.ALIKE
+    assert all(place % 64 == 0 for place in places)
 
 
 def test_a_donated_result_is_updated_in_place() -> None:
