@@ -16,6 +16,7 @@ import wengert as wg
 from wengert.run.llvm import ir, target
 from wengert.run.llvm.mathlib import ACCURACY, FUNCTIONS, declare
 from wengert.run.llvm.mathlib.loop import SYMBOL, Loop, loop_module
+from wengert.run.llvm.mathlib.power import ROOTS
 
 DTYPES = ("float64", "float32")
 COUNT = 300
@@ -263,3 +264,23 @@ def test_rare_lanes_do_not_disturb_their_neighbours(dtype: type) -> None:
     np.testing.assert_array_equal(found, np.where(mixed == usual, alone[0], alone[1]))
     tiny = np.finfo(dtype).smallest_subnormal
     np.testing.assert_allclose(found, expected, rtol=4 * np.finfo(dtype).eps, atol=2 * tiny)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("exponent", ROOTS)
+def test_powers_that_are_roots(exponent: float, dtype: str) -> None:
+    rng = np.random.default_rng(5)
+    top = 300.0 if dtype == "float64" else 36.0
+    power = wg.jit(lambda x: x**exponent)
+    x = np.concatenate([10 ** rng.uniform(-top, top, COUNT), rng.uniform(0.0, 4.0, COUNT)]).astype(dtype)
+    x = np.concatenate([x, np.finfo(dtype).smallest_subnormal * rng.integers(1, 10**6, 50).astype(dtype)])
+    with mp.workdps(50):
+        exact = [mpf(v) ** mpf(exponent) for v in x.tolist()]
+        assert ulps(power(x), exact, dtype).max() <= 2.0
+    edges = np.array([0.0, -0.0, inf, -inf, nan, -1.0, -1e-300, 1.0], dtype)
+    with np.errstate(all="ignore"):
+        expected = np.power(edges, np.full(8, exponent, dtype))
+    found = power(edges)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(np.signbit(found[:4]), np.signbit(expected[:4]))
+    assert "pow" not in power.lower(x).llvm_ir()

@@ -1,4 +1,5 @@
-"""Scalar operations made of others: divisions with remainder, shifts, products with a logarithm, the logistic family.
+"""Scalar operations made of others: divisions with remainder, shifts, powers known to be roots, products with a
+logarithm, the logistic family.
 
 The case distinctions are NumPy's (``npy_divmod``) and SciPy's (``xlogy``, ``logit``, ``log_expit``).
 """
@@ -11,6 +12,7 @@ from typing import Any
 
 from . import ir
 from .mathlib.emit import Value, copysign, fabs, floor, select
+from .mathlib.power import ROOTS, root_power
 
 # -- division with remainder ------------------------------------------------------------------------------------------
 
@@ -141,6 +143,14 @@ def _logaddexp2(o: Any) -> Any:
     return select(x == y, x + 1.0, larger + tail).ir
 
 
+def _pow(o: Any) -> Any:
+    """x ** y; by a square root where y is known to be half of a small odd number."""
+    exponent = o.args[1]
+    if isinstance(exponent, ir.Constant) and exponent.constant in ROOTS:
+        return root_power(o.value(0), float(exponent.constant)).ir
+    return o.mathlib("pow")
+
+
 def _exp10(o: Any) -> Any:
     x = o.value(0)
     return _call(o, "pow", x.constant(10.0), x).ir
@@ -165,4 +175,5 @@ TABLE: dict[str | None, Callable[..., Any]] = {
     "log_expit": _log_expit,
     "logaddexp2": _logaddexp2,
     "exp10": _exp10,
+    "pow": _pow,
 }

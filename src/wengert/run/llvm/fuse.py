@@ -43,6 +43,7 @@ from .loops import (
 from .operations import is_native, supports
 from .padding import Padding, sums_of_padded
 from .scope import Scope
+from .sequence import numbers_first
 from .windows import Added, Windows
 
 SHORT: Final = 8
@@ -62,6 +63,8 @@ class Fused(Padding, Windows):
     """
 
     def __init__(self, graph: Graph, scope: Scope | None = None) -> None:
+        if scope is not None:
+            graph = numbers_first(graph)
         super().__init__(graph, scope)
         self._sums, self._inner = sums_of_padded(graph)
         self._find_windows({*self._sums, *self._inner})

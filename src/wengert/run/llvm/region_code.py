@@ -5,7 +5,7 @@ See :mod:`.region` for what a recipe is.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,7 +16,10 @@ from .loops import Buffer, Loop, View
 from .scalars import BYTE, INDEX, memory_type
 from .shared import call_parts, call_tasks, emit_part, sums_begin, sums_end
 
-_CALLBACK = ir.FunctionType(ir.VOID, [BYTE.as_pointer().as_pointer(), INDEX.as_pointer()])
+LONG: Final = 8
+"""Steps of an innermost loop of known length from which on it is written with vectors."""
+
+_CALLBACK: Final = ir.FunctionType(ir.VOID, [BYTE.as_pointer().as_pointer(), INDEX.as_pointer()])
 
 
 class RegionCode:
@@ -131,7 +134,8 @@ class RegionCode:
             (text, inner, tuple(s == ("is", 0) for s in strides), len(extents))
             for text, _, _, inner, strides, extents in accesses
         ]
-        vectors = any(size[0] != "is" for size in sizes)  # others are so small that LLVM unrolls them
+        # Shorter loops are unrolled by LLVM, which finds vectors in them by itself.
+        vectors = any(size[0] != "is" for size in sizes) or sizes[-1][1] >= LONG
         key = (rank, tuple(flat), body, stores, vectors)
         nest = self.nests.get(key)
         if nest is None:

@@ -104,6 +104,28 @@ def power(x: Value, y: Value) -> Value:
     return chain([(y == 0.0, 1.0), (x == 1.0, 1.0), (x != x, x), (y != y, y), (undefined, math.nan)], result)
 
 
+ROOTS = (-1.5, -0.5, 0.5, 1.5, 2.5)
+"""Exponents for which a square root takes the place of logarithm and exponential, within 2 ulp."""
+
+
+def root_power(x: Value, y: float) -> Value:
+    """x ** y for one of :data:`ROOTS`, with pow's answers at -0, inf and nan.
+
+    No step overflows, or loses digits to underflow, unless the result does: so 1 / x is divided by the root of x, and
+    not 1 by their product.
+    """
+    base = x + 0.0  # pow(-0, 0.5) is 0, the root of -0 is -0
+    root = sqrt(base)
+    result = {
+        -1.5: lambda: (1.0 / base) / root,
+        -0.5: lambda: 1.0 / root,
+        0.5: lambda: root,
+        1.5: lambda: base * root,
+        2.5: lambda: base * base * root,
+    }[y]()
+    return select(x == -math.inf, math.inf if y > 0 else 0.0, result)
+
+
 CBRT_OF_2 = 1.2599210498948732
 
 
