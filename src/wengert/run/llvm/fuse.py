@@ -46,7 +46,7 @@ from .scope import Scope
 from .sequence import numbers_first
 from .windows import Added, Windows
 
-SHORT: Final = 8
+SHORT: Final = 12
 """Terms up to which the entries of a matrix product are computed in a loop, fused with what follows; BLAS, made for
 long sums, is slower at them, and its result would have to go through memory.
 """
