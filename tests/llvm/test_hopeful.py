@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import wengert as wg
+from wengert.run.llvm.hopeful import ends
+from wengert.run.llvm.loops import Load, Op
 
 
 def rooted(x: Any, steps: int) -> Any:
@@ -66,3 +68,42 @@ def test_vectors_that_run_backwards(n: int, dtype: Any) -> None:
     np.testing.assert_allclose(wg.jit(turned, static_argnums=1)(x, 5), turned(x, 5), rtol=tolerance, atol=tolerance)
     flip = wg.jit(lambda x: (x > 0)[::-1] & (x[::-1] < 0.5))
     np.testing.assert_array_equal(flip(x), (x > 0)[::-1] & (x[::-1] < 0.5))
+
+
+def test_the_ends_of_chains_are_looked_at() -> None:
+    """What arithmetic makes of nan is nan; a comparison, a power or a larger one of two may hide it."""
+    f8, b1 = np.dtype("f8"), np.dtype("?")
+    body = [Load(0), Load(1)]
+
+    def op(name: str, *args: int, out: Any = f8) -> int:
+        body.append(Op(name, args, (), (f8,) * len(args), out))
+        return len(body) - 1
+
+    first, second, third = (op("scale", 0, 1) for _ in range(3))
+    total = op("add", first, second)
+    negative = op("neg", total)
+    op("gt", negative, 0, out=b1)
+    op("max", third, negative)
+    assert ends(body, [first, second, third]) == [third, negative]
+    longer = op("scale", third, negative)
+    assert ends(body, [first, second, third, longer]) == [longer]
+    op("sqrt", longer)
+    assert ends(body, [first]) == [longer]
+
+
+def hidden(x: Any, steps: int) -> Any:
+    """Nan in a product would be hidden by what follows."""
+    total = 0.0
+    for _ in range(steps):
+        root = np.sqrt(x)
+        total += np.sum(np.where(x > 0, np.maximum(root, 0.2 * root * root), 0.0))
+        x = 0.9 * x
+    return total
+
+
+@pytest.mark.parametrize("n", [5, 8, 13])
+def test_zero_wins_where_nan_would_be_hidden(n: int) -> None:
+    x = np.linspace(0.0, 40.0, n)
+    expected = wg.grad(hidden)(x, 6)
+    assert np.all(np.isfinite(expected))
+    np.testing.assert_allclose(wg.jit(wg.grad(hidden), static_argnums=1)(x, 6), expected, rtol=1e-12)

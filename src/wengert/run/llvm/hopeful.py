@@ -3,16 +3,23 @@
 In ``scale``, 0 times inf is 0.  Looking for that in every product takes longer than the product.  But where zero has to
 win, the plain product is nan, and that is rare: so a point, or a vector of points, is computed with plain products,
 one branch asks whether any of them is nan, and there everything that depends on them is computed again, with care.
+
+Not each product has to be looked at: what is computed from nan by arithmetic is nan too, so it is enough to look at
+the ends of all chains of arithmetic that begin with products.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from . import ir
 from .loops import Op
 from .scalars import is_plain
+
+
+_STICKY: Final = frozenset({"add", "sub", "neg", "mul", "madd", "scale", "div", "reciprocal"})
+"""Operations whose result is nan where an operand is: of ``scale``, what is hoped for."""
 
 
 def hoped_for(item: Op, args: Sequence[Any]) -> bool:
@@ -37,7 +44,7 @@ def with_care(
     apply : callable(item, args)
         Emits an operation, with care.
     """
-    bad = _any_nan(b, [values[j] for j in products])
+    bad = _any_nan(b, [values[j] for j in ends(body, products)])
     before = b.block
     again: dict[int, Any] = {}
     with b.if_then(bad, likely=False):
@@ -50,6 +57,18 @@ def with_care(
         found.add_incoming(values[j], before)
         found.add_incoming(careful, rare)
         values[j] = found
+
+
+def ends(body: Sequence[Any], products: Sequence[int]) -> list[int]:
+    """Return the items that are nan if any of the products is: with which chains of arithmetic on them end."""
+    chains, going_on = set(products), set()
+    for j, item in enumerate(body):
+        if isinstance(item, Op) and item.name in _STICKY and item.out.kind == "f":
+            before = chains.intersection(item.args)
+            if before:
+                chains.add(j)
+                going_on |= before
+    return sorted(chains - going_on)
 
 
 def _any_nan(b: ir.Builder, values: Sequence[Any]) -> Any:
