@@ -17,7 +17,6 @@ from . import ir
 from .loops import Op
 from .scalars import is_plain
 
-
 _STICKY: Final = frozenset({"add", "sub", "neg", "mul", "madd", "scale", "div", "reciprocal"})
 """Operations whose result is nan where an operand is: of ``scale``, what is hoped for."""
 
