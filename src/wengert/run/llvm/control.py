@@ -18,6 +18,7 @@ from ...core.graph import Equation, Graph
 from .destinations import put_in_place, reuse
 from .fission import parted
 from .loops import Buffer, Choice, Fill, Repeat, View, whole
+from .merge import merge
 from .plan import place, touched, with_fills
 from .scope import Scope
 
@@ -62,7 +63,9 @@ def add_loop(
     scope = Scope(fused.root, [whole(counter, ()), *given, *states], protected, bounds, depth + 1, limits)
     inner = type(fused)(body, scope)
     outer = protected | _buffers(states) | {counter, *inner.borders}
-    steps = put_in_place(with_fills(parted(inner.steps), inner.fills), inner.outputs, states, outer)
+    made = {view.buffer for view in inner.outputs if isinstance(view, View)}
+    steps = merge(with_fills(parted(inner.steps), inner.fills), outer | made)
+    steps = put_in_place(steps, inner.outputs, states, outer)
     reuse(steps, outer, [view.buffer for view in states])
     checks: list[Any] = []
     going = None

@@ -218,7 +218,7 @@ class Steps:
         """Let a loop write an item; ``look`` says, for a part at computed places, what is known of them."""
         loop = self.steps[step]
         assert isinstance(loop, Loop)
-        loop.accesses.append(target)
+        loop.accesses.append(target if look is None else replace(target, safe=look.safe, forms=look.forms))
         loop.stores.append(Store(len(loop.accesses) - 1, item, how, at, safe))
         self._note(target if look is None else look, step, True)
 

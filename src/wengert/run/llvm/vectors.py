@@ -69,7 +69,9 @@ def lanes(loop: Loop, inner: Sequence[int], fixed: Sequence[bool]) -> int:
     written = {store.access for store in loop.stores}
     if any(isinstance(item, Load) and item.access in written and inner[item.access] == 0 for item in loop.body):
         return AUTOMATIC
-    if any(isinstance(item, Pick) and item.access in written for item in loop.body):
+    if any(
+        isinstance(item, Pick) and item.access in written and not _in_place(loop, item, inner) for item in loop.body
+    ):
         return AUTOMATIC
     widest = max((dtype.itemsize for dtype in dtypes if dtype.kind != "b"), default=1)
     return _register() // widest
@@ -82,3 +84,11 @@ def _copies(loop: Loop, store: Store, inner: Sequence[int]) -> bool:
     if store.how != "set" or store.at or inner[store.access] != 1 or inner[source.access] != 1:
         return False
     return bool(loop.accesses[store.access].dtype == loop.accesses[source.access].dtype)
+
+
+def _in_place(loop: Loop, item: Pick, inner: Sequence[int]) -> bool:
+    """Say whether what a loop writes where it reads a row at a computed place are the entries that it has just read."""
+    if not inner[item.access] or any(store.at != item.at for store in loop.stores if store.access == item.access):
+        return False
+    places = [loop.body[j] for j in item.at]
+    return all(isinstance(place, Load) and inner[place.access] == 0 for place in places)
