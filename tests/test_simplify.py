@@ -79,6 +79,18 @@ def test_arithmetic(make: Any, expected: list[str] | None) -> None:
         assert names(small) == expected
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("name", ["lt", "gt"])
+def test_shares_of_a_tie_need_two_comparisons(name: str, turned: bool) -> None:
+    def make(b: Any, x: Any, y: Any) -> Any:
+        better = op(y, name, x) if turned else op(x, name, y)
+        half = b.full(0.5, X.shape, np.float64)
+        return op(op(x, "eq", y), "select", half, op(better, "convert", dtype=np.dtype(np.float64)))
+
+    small = check(recorded(make, X.shape, X.shape), X, Y)
+    assert sorted({"eq", "le", "ge", "lt", "gt"}.intersection(names(small))) == ["ge", "le"]
+
+
 @pytest.mark.parametrize("name", ["add", "mul", "sub", "neg"])
 def test_what_is_not_an_identity_stays(name: str) -> None:
     for number in (0.0, -0.0, 1.0, np.inf):

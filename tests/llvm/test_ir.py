@@ -372,6 +372,8 @@ MISUSE: dict[str, tuple[Callable[[ir.Builder], Any], type[Exception], str]] = {
         "double asks for a condition of i1, and not of i64",
     ),
     "lanes": (lambda b: b.bitcast(V, ir.I64), TypeError, "the lanes are not as many"),
+    "lanes of a number": (lambda b: b.joined(V, ir.I64), TypeError, "the lanes of <4 x double> do not make up i64"),
+    "number of lanes": (lambda b: b.parted(K, V4), TypeError, "i64 is not made up of the lanes of <4 x double>"),
     "no lanes": (lambda b: b.extract_element(D, one(0)), TypeError, "has no lanes"),
     "wrong lane": (lambda b: b.shuffle_vector(V, [4]), ValueError, "has no lanes"),
     "element": (lambda b: b.insert_element(V, F, one(0)), TypeError, "cannot be put into"),

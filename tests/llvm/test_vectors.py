@@ -167,3 +167,36 @@ def test_places_outside_are_reported_by_vectors(place: int) -> None:
     for f in functions:
         with pytest.raises(IndexError):
             wg.jit(f)(x, m, at)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("n", [3, 8, 37, 100])
+def test_masks_are_bytes_of_zero_and_one(n: int, dtype: type) -> None:
+    rng = np.random.default_rng(n)
+    x, y = rng.integers(0, 3, (2, n)).astype(dtype)
+    x[0], y[-1] = np.nan, np.nan
+    compare = wg.jit(lambda x, y: (x < y, x == y, np.minimum(x, y), np.maximum(y, x)))
+    less, equal, least, most = compare(x, y)
+    np.testing.assert_array_equal(less, x < y)
+    np.testing.assert_array_equal(equal, x == y)
+    np.testing.assert_array_equal(least, np.minimum(x, y))
+    np.testing.assert_array_equal(most, np.maximum(y, x))
+    for mask in (less, equal):
+        np.testing.assert_array_equal(mask.view(np.uint8), mask.astype(np.uint8))
+
+
+@pytest.mark.parametrize("n", [7, 40])
+def test_rows_are_written_over_what_was_read(n: int) -> None:
+    def relax(a: Any, steps: int) -> Any:
+        a = a.copy()
+        for k in range(steps):
+            a[k] = np.where(a[k] > 0, np.sqrt(a[k]), 0.0) * a[k] + k
+        return np.sum(a * a)
+
+    a = np.random.default_rng(0).random((6, n))
+    a[2, 3] = 0.0
+    compiled = wg.jit(wg.value_and_grad(relax), static_argnums=1)
+    value, slope = compiled(a, 6)
+    expected, wanted = wg.value_and_grad(relax)(a, 6)
+    np.testing.assert_allclose(value, expected, rtol=1e-12)
+    np.testing.assert_allclose(slope, wanted, rtol=1e-12)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..core.builder import Builder
@@ -63,6 +63,8 @@ def split(graph: Graph, active: Sequence[bool]) -> tuple[Linearized, tuple[bool,
     builder, primals, tangents, env, dot = _pushed(graph, active, True)
     dots = [dot[i] for i in graph.outputs]
     parts = _parted(graph, builder, primals, tangents, env, dot, [t for t in dots if t is not None])
+    if any(equation.primitive.name in ("max", "min") for equation in graph.equations):
+        parts = replace(parts, primal=simplify(parts.primal))  # what ties need shall be little to remember
     return parts, tuple([t is not None for t in dots])
 
 

@@ -15,6 +15,7 @@ from ..core.graph import Equation, Graph, prune
 from ..ops.loop_operands import operands, parameters
 from ..ops.residuals import MOVEMENT
 from ..ops.subgraph import SubGraph, remake, sub_graph
+from .cleared import without_clearing
 from .rows import has_control
 from .simplify import simplify
 
@@ -143,7 +144,7 @@ def _tidy_loop(
     remake(builder, inside, again)
     builder.place = equation.source
     const_values += [inside[i] for i in hoisted]
-    lean = tidy(simplify(lean))
+    lean = tidy(without_clearing(simplify(lean)))
     check = None
     if test is not None:
         places = operands(test.inputs[1:], consts, carry, False)

@@ -124,8 +124,27 @@ def _power_one(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> 
     return ins[0] if params["n"] == 1 else None
 
 
-def _same_branches(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
-    return ins[1] if ins[1].id == ins[2].id else None
+def _select(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    which, chosen, other = ins
+    return chosen if chosen.id == other.id else _tie(s, which, chosen, other)
+
+
+def _tie(s: Simplifier, which: Any, chosen: Any, other: Any) -> Any:
+    """``x == y ? c : float(x < y)``, the share of a gradient, from ``x <= y`` and ``x >= y``.
+
+    The other one's share comes from the same two: a loop that remembers shares keeps two masks instead of three.
+    """
+    tie, converted = s.maker(which, "eq"), s.maker(other, "convert")
+    better = s.maker(converted[1][0], "lt", "gt") if converted is not None else None
+    if tie is None or better is None or other.dtype.kind != "f":
+        return None
+    x, y = tie[1]
+    if [i.id for i in better[1]] not in ([x.id, y.id], [y.id, x.id]):
+        return None
+    less = (better[0].name == "lt") == (better[1][0].id == x.id)
+    not_worse, not_better = (s.named(name, x, y) for name in (("le", "ge") if less else ("ge", "le")))
+    one, zero = s.full(1, other), s.full(0, other)
+    return s.named("select", not_worse, s.named("select", not_better, chosen, one), zero)
 
 
 def _elementwise(s: Simplifier, record: Primitive, ins: Sequence[Any], params: Params) -> Any:
@@ -401,7 +420,7 @@ RULES: Final[dict[str, Rule]] = {
     "reduce_min": _no_axes,
     "neg": _twice("neg"),
     "conj": _twice("conj"),
-    "select": _same_branches,
+    "select": _select,
     "slice_set": _slice_set,
     "gather_set": _gather_set,
     "literal": _constant,

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...core.bounds import Affine, counter_of
 from ...core.graph import Equation, Graph
+from .again import compute_again
 from .destinations import put_in_place, reuse
 from .fission import parted
 from .loops import Buffer, Choice, Fill, Repeat, View, whole
@@ -64,7 +65,8 @@ def add_loop(
     inner = type(fused)(body, scope)
     outer = protected | _buffers(states) | {counter, *inner.borders}
     made = {view.buffer for view in inner.outputs if isinstance(view, View)}
-    steps = merge(with_fills(parted(inner.steps), inner.fills), outer | made)
+    steps = compute_again(inner.steps, outer | made)
+    steps = merge(with_fills(parted(steps), inner.fills), outer | made)
     steps = put_in_place(steps, inner.outputs, states, outer)
     reuse(steps, outer, [view.buffer for view in states])
     checks: list[Any] = []

@@ -390,7 +390,8 @@ class Emitter(Memory):
     def _accumulate(self, store: Any, pointer: Any, value: Any, lanes: int = 1) -> None:
         so_far = self._read(store.access, pointer, lanes)
         dtype = self.loop.accesses[store.access].dtype
-        self._write(store.access, pointer, self._combine(store.how, so_far, value, dtype, False))
+        # In this order: LLVM would make of a choice between what is there and something else a store with a mask.
+        self._write(store.access, pointer, self._combine(store.how, value, so_far, dtype, False))
 
     def _combine(self, how: str, a: Any, b: Any, dtype: Any, reassociate: bool) -> Any:
         builder = self.b

@@ -37,3 +37,24 @@ def put_together(b: ir.Builder, entries: Sequence[Any]) -> Any:
 def shuffled(b: ir.Builder, vector: Any, order: Sequence[int]) -> Any:
     """Return a vector with its lanes in another order."""
     return b.shuffle_vector(vector, order)
+
+
+def bytes_of(b: ir.Builder, bits: Any) -> Any:
+    """Return a bit, or those of a vector, as bytes 0 and 1.
+
+    Comparisons of wide numbers fill wide lanes, and making them narrow step by step takes a shuffle for each.  So of
+    four or eight lanes the bits are taken out as one number, and spread over bytes by a multiplication, which puts
+    copies of it so far apart that each bit comes to lie in the byte that it belongs to.
+    """
+    lanes = bits.type.count
+    if lanes not in (4, 8):
+        return b.zext(bits, ir.vector(ir.BYTE, lanes) if lanes else ir.BYTE)
+    kind = ir.integer(8 * lanes)
+    number = b.zext(b.joined(bits, ir.integer(lanes)), kind)
+    # Of eight bits the last one would meet the first one of the next copy, so it goes its own way.
+    copied = b.and_(number, ir.Constant(kind, 0x7F)) if lanes == 8 else number
+    factor, ones = (sum(1 << step * k for k in range(lanes)) for step in (7, 8))
+    spread = b.and_(b.mul(copied, ir.Constant(kind, factor)), ir.Constant(kind, ones))
+    if lanes == 8:
+        spread = b.or_(spread, b.shl(b.lshr(number, ir.Constant(kind, 7)), ir.Constant(kind, 56)))
+    return b.parted(spread, ir.vector(ir.BYTE, lanes))

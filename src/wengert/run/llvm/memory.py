@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from . import ir
-from .lane_code import entry, in_all_lanes, put_together, shuffled
+from .lane_code import bytes_of, entry, in_all_lanes, put_together, shuffled
 from .layout import GAPS
 from .loops import Loop, Pick
 from .mathlib.emit import like
-from .scalars import BYTE, INDEX, memory_type
+from .scalars import INDEX, memory_type
 
 
 class Memory:
@@ -177,7 +177,7 @@ class Memory:
                 self._write(k, self.b.gep(pointer, step), entry(self.b, value, lane))
             return
         if dtype.kind == "b":
-            value = self.b.zext(value, like(BYTE, value.type))
+            value = bytes_of(self.b, value)
         if isinstance(value.type, ir.VectorType):
             place = self.b.bitcast(self._lowest(k, pointer, value.type.count), value.type.as_pointer())
             self.b.store(self._ordered(k, value, value.type.count), place, align=dtype.itemsize)

@@ -170,6 +170,8 @@ def _convert(o: Operation, dtype: Any) -> Any:
         # x86 gives the smallest integer for nan and out-of-range values, as NumPy does there; LLVM's freeze keeps
         # that defined.
         return b.fptosi(x, target) if dtype.kind == "i" else b.fptoui(x, target)
+    if source.kind == "b" and dtype.kind == "f":
+        return b.select(x, ir.Constant(target, 1.0), ir.Constant(target, 0.0))
     if dtype.kind == "f":
         return b.uitofp(x, target) if source.kind in "bu" else b.sitofp(x, target)
     if dtype.itemsize > source.itemsize or source.kind == "b":
@@ -224,10 +226,9 @@ def _extreme(op: str) -> Callable[..., Any]:
     def build(o: Operation) -> Any:
         b, (x, y) = o.builder, o.args
         if o.is_float:
-            # nan wins, as in NumPy: x if x is better or nan, else y (which may be nan itself).
-            better = b.fcmp_unordered(op, x, y)
-            chosen = b.select(better, x, y)
-            return b.select(b.fcmp_unordered("uno", y, y), b.select(b.fcmp_unordered("uno", x, x), x, y), chosen)
+            # nan wins, as in NumPy: y if x is not better, which it is not if y is nan; x if it is nan itself.
+            chosen = b.select(b.fcmp_ordered(op, x, y), x, y)
+            return b.select(b.fcmp_unordered("uno", x, x), x, chosen)
         compare = b.icmp_unsigned if o.dtype.kind in "ub" else b.icmp_signed
         return b.select(compare(op, x, y), x, y)
 

@@ -246,6 +246,18 @@ class Builder:
 
     # -- vectors --------------------------------------------------------------------------------------------------
 
+    def joined(self, vector: Value, to: Type) -> Value:
+        """Return the bits of a vector of integers as one number."""
+        if vector.type.is_float or not vector.type.count or vector.type.width * vector.type.count != to.width:
+            raise TypeError(f"the lanes of {vector.type} do not make up {to}")
+        return self._result(to, f"bitcast {vector.type.text} {vector.ref} to {to.text}")
+
+    def parted(self, number: Value, to: Type) -> Value:
+        """Return a number as a vector of integers that have its bits."""
+        if number.type.count or to.is_float or to.width * to.count != number.type.width:
+            raise TypeError(f"{number.type} is not made up of the lanes of {to}")
+        return self._result(to, f"bitcast {number.type.text} {number.ref} to {to.text}")
+
     def extract_element(self, a: Value, lane: Value) -> Value:
         type = a.type
         if not type.count:
