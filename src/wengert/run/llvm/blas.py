@@ -1,6 +1,7 @@
 """Matrix products: which kernel computes one, how threads share it, and the numbers that it is called with.
 
-Small ones are computed in registers (:mod:`.small_products`), others by BLAS's gemm (:mod:`.products`).
+Small ones are computed in registers (:mod:`.small_products`), those of a few rows with a matrix that fits into the
+cache by loops of our own (:mod:`.narrow`), others by BLAS's gemm (:mod:`.products`).
 
 BLAS has threads of its own.  Those of OpenBLAS wait for each other in every product, and while they wait they take
 the cores from the threads that share our loops (:mod:`.threads`), and these from them.  So a large product is cut into
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .loops import Product
+from .narrow import narrow_form
 from .pointers import address, blas_threads
 
 ALONE: Final = 1 << 18
@@ -34,7 +36,7 @@ def product_form(step: Product) -> tuple[Any, ...]:
     """Return what the code of a product depends on."""
     m, n, k = _sizes(step)
     if not 0 < min(m, n, k) <= max(m, n, k) <= SMALL:
-        return "product", step.x.dtype.str, _axis(step)
+        return narrow_form(step) or ("product", step.x.dtype.str, _axis(step))
     by_rows = step.x.strides[2] == 1, step.y.strides[2] == 1
     return "small_product", step.x.dtype.str, m, n, k, by_rows, step.accumulate
 

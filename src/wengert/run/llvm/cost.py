@@ -13,6 +13,7 @@ _DIVISION: Final = 0.8
 _FUNCTION: Final = 1.5
 _ACCESS: Final = 0.15
 _SCATTERED: Final = 1.0
+_STILL: Final = 0.02
 
 
 def item_cost(item: Any) -> float:
@@ -34,7 +35,15 @@ def item_cost(item: Any) -> float:
 
 def nanoseconds(loop: Loop) -> float:
     """Estimate the time of a loop on one core, its data in the cache."""
-    work = sum(map(item_cost, loop.body))
+    work = 0.0
+    for item in loop.body:
+        still = isinstance(item, Load) and not _moves(loop, item.access)
+        work += _STILL if still else item_cost(item)
     for store in loop.stores:
         work += _SCATTERED if store.at else _ACCESS
     return math.prod(loop.shape) * work
+
+
+def _moves(loop: Loop, access: int) -> bool:
+    """Say whether an access moves along the last axis; if not, what it reads stays in a register."""
+    return not loop.shape or loop.accesses[access].strides[-1] != 0

@@ -10,6 +10,7 @@ import numpy as np
 from . import determinant_code, ir, lapack_code, small_code
 from .kernel_code import Code
 from .lane_code import in_all_lanes
+from .narrow_products import narrow_product
 from .products import emit_product
 from .scalars import INDEX, Operation, emit, memory_type
 from .small_products import small_product
@@ -105,6 +106,7 @@ _TABLE: Final[dict[str, Callable[..., None]]] = {
     "running": _running,
     "place": _place,
     "small_product": small_product,
+    "narrow_product": narrow_product,
     **lapack_code.TABLE,
     **small_code.TABLE,
     **determinant_code.TABLE,

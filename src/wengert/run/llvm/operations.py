@@ -17,8 +17,8 @@ MATHLIB: Final = (
 ).split()
 
 CHEAP: Final = frozenset(
-    "add sub mul neg scale integer_pow convert copy stop_gradient abs sign copysign eq ne lt le gt ge max min select "
-    "isnan isinf isfinite signbit floor ceil trunc rint logical_and logical_or logical_xor logical_not".split()
+    "add sub mul madd neg scale integer_pow convert copy stop_gradient abs sign copysign eq ne lt le gt ge max min "
+    "select isnan isinf isfinite signbit floor ceil trunc rint logical_and logical_or logical_xor logical_not".split()
 )
 """Operations of one or a few instructions."""
 
