@@ -11,6 +11,8 @@ from pathlib import Path
 from benchmarks import report
 from benchmarks.environment import describe, ensure_environment, version
 from benchmarks.programs.harness import tables
+from benchmarks.programs.harness.probe import COMPILED
+from benchmarks.programs.harness.program import LONGER, TWICE
 from benchmarks.programs.harness.session import Options, present, run_program
 from benchmarks.programs.harness.suite import load, select
 
@@ -20,8 +22,10 @@ LEGEND = (
     "gradient: `wg.jit(wg.value_and_grad(f))` of the plain NumPy function as it stands, value and gradient.",
     "JAX: the program rewritten with `lax.fori_loop`, `lax.scan` and `.at`, `jit(value_and_grad(f))`, float64; its "
     "arguments are on its device beforehand.",
-    "First calls: recording, compiling and one run, in a fresh process with an empty cache. Memory: peak of a later "
-    "call above that at the small size.",
+    "First calls: recording, compiling and one run, in a fresh process with an empty cache.",
+    f"To compile: the same without the run (of {COMPILED} processes, the quickest); with more trips: {LONGER} times the "
+    f"steps and arrays as they are, or, where the trip counts are the lengths of arrays, arrays {TWICE} times as long.",
+    "Memory: peak of a later call above that at the small size, in a process that finds its code on disk.",
 )
 
 

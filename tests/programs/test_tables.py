@@ -21,10 +21,11 @@ def timing(seconds):
     return Timing(seconds, seconds, seconds, 1, 1)
 
 
-def outcome(name, numba, own, jax=None, first=1.0, small=1.0):
+def outcome(name, numba, own, jax=None, first=1.0, longer=1.0):
     found = Outcome(name)
     found.timings = {"numba": timing(numba), "wengert": timing(own)} | ({"jax": timing(jax)} if jax else {})
-    found.cold = {"measured": {"first": first, "later": own, "later_peak": 5e6}, "small": {"first": small}}
+    found.cold = {"measured": {"first": first, "memory": 5e6}, "longer": {"memory": 5e6}}
+    found.compiled = {"measured": 1.0, "longer": longer}
     return found
 
 
@@ -35,7 +36,7 @@ def verdicts(*outcomes):
 def test_goals_are_met():
     found = verdicts(outcome("a", 1e-3, 2e-3, jax=30e-3), outcome("b", 1e-3, 6e-3, jax=50e-3))
     assert set(found.values()) == {"yes"}
-    assert len(found) == 5
+    assert len(found) == 6
 
 
 @pytest.mark.parametrize(
@@ -43,8 +44,8 @@ def test_goals_are_met():
     [
         ("gradient over Numba's primal", outcome("b", 1e-3, 11e-3, jax=1.0)),
         ("gradient over JAX's", outcome("b", 1e-3, 2e-3, jax=1.9e-3)),
-        ("first call, cold (s)", outcome("b", 1e-3, 1e-3, jax=1.0, first=1.6, small=1.6)),
-        ("compile time at the measured over that at the small size", outcome("b", 1e-3, 1e-3, jax=1.0, first=1.4)),
+        ("first call, cold (s)", outcome("b", 1e-3, 1e-3, jax=1.0, first=1.6)),
+        ("compile time with more trips over that with those measured", outcome("b", 1e-3, 1e-3, jax=1.0, longer=1.4)),
     ],
 )
 def test_a_goal_that_one_program_misses_is_missed_and_names_it(goal, bad):
@@ -59,7 +60,7 @@ def test_a_geometric_mean_can_be_missed_alone():
 
 def test_memory_that_grows_with_the_steps_is_told():
     found = outcome("a", 1e-3, 1e-3)
-    found.cold["longer"] = {"later_peak": 5e6 + 1e8}
+    found.cold["longer"] = {"memory": 5e6 + 1e8}
     (row,) = [row for row in tables.judge([found])[1] if "more memory" in row[0]]
     assert row[3] == "no (above 4: a)"
 

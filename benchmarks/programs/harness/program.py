@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 
 LONGER = 16
-"""How many times the measured trip count the one is that memory is compared at."""
+"""How many times the measured trip count the one is that memory and compile times are compared at."""
+TWICE = 2
+"""How many times as large a program is made whose trip counts are the lengths of its arrays."""
+COUNTS = ("steps", "sweeps", "iterations", "years", "levels")
+"""Names of sizes that are trip counts."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Program:
     arguments
         Builds the arguments from a random generator and the sizes (keyword arguments).
     small, measured
-        Sizes for tests, and for figures.  They differ in trip counts, so that compile times of both can be compared.
+        Sizes for tests, and for figures.
     argnums
         Positions of the arguments to differentiate; by default those that hold floating-point numbers.
     numba
@@ -63,11 +67,21 @@ class Program:
         return (self.function.__globals__["__doc__"] or "").strip().splitlines()[0]
 
     def make(self, size: str) -> tuple[Any, ...]:
-        """The same arguments in every process and library; `size` is ``small``, ``measured`` or ``longer``."""
+        """The same arguments in every process and library.
+
+        `size` is ``small``, ``measured``, or ``longer``: the measured one with `LONGER` times the steps, or `TWICE` as
+        large where the trip counts are the lengths of arrays.
+        """
         sizes = dict(self.small if size == "small" else self.measured)
         if size == "longer":
-            sizes[self.linear] *= LONGER
+            for name in self.trips or sizes:
+                sizes[name] *= LONGER if self.trips else TWICE
         return self.arguments(np.random.default_rng(20), **sizes)
+
+    @property
+    def trips(self) -> tuple[str, ...]:
+        """The size that says how long a program runs; none where all its trip counts are lengths of arrays."""
+        return (self.linear,) if self.linear else tuple(name for name in self.measured if name in COUNTS)[:1]
 
     def differentiated(self, arguments: tuple[Any, ...]) -> tuple[int, ...]:
         """Positions of the arguments that the gradient is taken of."""

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.measure import Timing, measure
 from benchmarks.programs.harness.check import WrongResult, check_agreement, check_slopes, check_value
 from benchmarks.programs.harness.control import control_flow
-from benchmarks.programs.harness.probe import cold
+from benchmarks.programs.harness.probe import cold, compile_time
 from benchmarks.programs.harness.program import Program
 from benchmarks.programs.harness.suite import load
 from benchmarks.programs.harness.versions import copied, jax_gradient, numba_primal, wengert_gradient
@@ -30,6 +30,7 @@ class Outcome:
     timings: dict[str, Timing] = field(default_factory=dict)
     cold: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    compiled: dict[str, float | None] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -68,6 +69,8 @@ def run_program(name: str, options: Options) -> Outcome:
             wanted.append(("longer", "wengert", "longer"))
         for key, library, size in wanted:
             outcome.cold[key] = cold(library, name, size)
+        if options.size == "measured":
+            outcome.compiled = {size: compile_time(name, size) for size in ("measured", "longer")}
         failed = outcome.cold["measured"].get("error")
         if failed:  # what does not come back in its own process shall not be tried in this one
             outcome.status, outcome.message = "failed", failed
