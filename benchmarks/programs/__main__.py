@@ -23,7 +23,7 @@ LEGEND = (
     "JAX: the program rewritten with `lax.fori_loop`, `lax.scan` and `.at`, `jit(value_and_grad(f))`, float64; its "
     "arguments are on its device beforehand.",
     "First calls: recording, compiling and one run, in a fresh process with an empty cache.",
-    f"To compile: the same without the run (of {COMPILED} processes, the quickest); with more trips: {LONGER} times the "
+    f"To compile: the same without the run (the quickest of {COMPILED} processes). With more trips: {LONGER} times the "
     f"steps and arrays as they are, or, where the trip counts are the lengths of arrays, arrays {TWICE} times as long.",
     "Memory: peak of a later call above that at the small size, in a process that finds its code on disk.",
 )
