@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ..core.graph import Graph
 from ..transforms.expand import expand
+from ..transforms.joining import with_parts_joined
 from ..transforms.loops import iterations
 from ..transforms.reread import lean
 from . import llvm
@@ -41,7 +42,7 @@ def compile_at_once() -> Iterator[None]:
 
 def as_it_runs(graph: Graph) -> Graph:
     """Return a graph as it is run: what primitives are composed of written out, loops lean."""
-    return lean(expand(graph))
+    return lean(with_parts_joined(expand(graph)))
 
 
 class Tiered:

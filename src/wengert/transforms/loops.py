@@ -16,6 +16,7 @@ from ..ops.loop_operands import operands, parameters
 from ..ops.residuals import MOVEMENT
 from ..ops.subgraph import SubGraph, remake, sub_graph
 from .cleared import without_clearing
+from .joining import with_parts_joined
 from .rows import has_control
 from .simplify import simplify
 
@@ -144,7 +145,7 @@ def _tidy_loop(
     remake(builder, inside, again)
     builder.place = equation.source
     const_values += [inside[i] for i in hoisted]
-    lean = tidy(without_clearing(simplify(lean)))
+    lean = tidy(without_clearing(with_parts_joined(simplify(lean))))
     check = None
     if test is not None:
         places = operands(test.inputs[1:], consts, carry, False)

@@ -243,7 +243,7 @@ def _slice(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> Any:
     return _filled(s, x, tuple([max(0, -(-(stop - start) // step)) for start, stop, step in spans]))
 
 
-def _span(shape: Any, params: Mapping[str, Any]) -> tuple[int, int, int] | None:
+def part_span(shape: Any, params: Mapping[str, Any]) -> tuple[int, int, int] | None:
     """Return axis, start and stop of a part that is whole along all axes but one, and has no gaps."""
     spans = list(zip(params["starts"], params["stops"], shape, strict=True))
     partial = [a for a, (start, stop, n) in enumerate(spans) if (start, stop) != (0, n)]
@@ -294,12 +294,12 @@ def _slice_set(s: Simplifier, ins: Sequence[Any], params: Mapping[str, Any]) -> 
     update = _added_to(s, "slice", ins, params)
     if update is not None:
         return update
-    found = _span(base.shape, params)
+    found = part_span(base.shape, params)
     if found is None or found[1] >= found[2]:
         return None
     axis, parts = found[0], [(*found[1:], v)]
     while len(parts) < _PARTS and (made := s.maker(base, "slice_set")) is not None:
-        span = _span(base.shape, made[2])
+        span = part_span(base.shape, made[2])
         if span is None or span[0] != axis or span[1] >= span[2]:
             break
         start, stop = span[1:]
