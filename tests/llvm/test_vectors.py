@@ -13,7 +13,7 @@ import wengert as wg
 from wengert.run.llvm.compiler import compiled, emit_module
 from wengert.run.llvm.kernels import NAME, Kernel
 from wengert.run.llvm.library import loaded
-from wengert.run.llvm.loops import Buffer, Const, Load, Loop, Op, Store, View
+from wengert.run.llvm.loops import Buffer, Const, Load, Loop, Op, Pick, Store, View
 from wengert.run.llvm.mathlib import FUNCTIONS
 from wengert.run.llvm.vectors import AUTOMATIC, COPY, lanes
 
@@ -200,3 +200,40 @@ def test_rows_are_written_over_what_was_read(n: int) -> None:
     expected, wanted = wg.value_and_grad(relax)(a, 6)
     np.testing.assert_allclose(value, expected, rtol=1e-12)
     np.testing.assert_allclose(slope, wanted, rtol=1e-12)
+
+
+def upwind(u: Any, c: float, steps: int) -> Any:
+    """The cotangent of an entry that is assigned to is read and cleared in one loop, which adds to others, too."""
+    for _ in range(steps):
+        new = np.zeros(len(u))
+        new[0] = u[0]
+        for i in range(1, len(u)):
+            new[i] = u[i] - c * (u[i] * u[i] - u[i - 1] * u[i - 1])
+        u = new
+    return np.sum(u**2)
+
+
+@pytest.mark.parametrize("n", [6, 9, 67])
+def test_entries_are_cleared_where_they_are_read(n: int) -> None:
+    u = np.random.default_rng(n).random(n)
+    value, slopes = wg.jit(wg.value_and_grad(upwind, argnums=(0, 1)), static_argnums=2)(u, 0.3, 5)
+    expected, wanted = wg.value_and_grad(upwind, argnums=(0, 1))(u, 0.3, 5)
+    np.testing.assert_allclose(value, expected, rtol=1e-12)
+    for found, slope in zip(slopes, wanted, strict=True):
+        np.testing.assert_allclose(found, slope, rtol=1e-10)
+
+
+def test_places_that_are_computed_from_constants_are_steady() -> None:
+    f8, i8 = np.dtype(np.float64), np.dtype(np.int64)
+    x = Buffer(100, f8)
+    row = View(x, 0, (1,), (90,), ((100, 1),))
+    body = [
+        Const(1, i8),
+        Op("add", (0, 0), (), (i8, i8), i8),
+        Pick(0, (1,), True),
+        Op("neg", (2,), (), (f8,), f8),
+    ]
+    still = Loop((90,), [row], body, [Store(0, 3, "set", (1,), True)])
+    assert lanes(still, [1], [False]) > 1
+    moving = Loop((90,), [row, View(Buffer(90, i8), 0, (1,), (90,))], [Load(1), *body[1:]], still.stores)
+    assert lanes(moving, [1, 1], [False, False]) == AUTOMATIC

@@ -90,5 +90,12 @@ def _in_place(loop: Loop, item: Pick, inner: Sequence[int]) -> bool:
     """Say whether what a loop writes where it reads a row at a computed place are the entries that it has just read."""
     if not inner[item.access] or any(store.at != item.at for store in loop.stores if store.access == item.access):
         return False
-    places = [loop.body[j] for j in item.at]
-    return all(isinstance(place, Load) and inner[place.access] == 0 for place in places)
+    return all(_is_steady(loop, j, inner) for j in item.at)
+
+
+def _is_steady(loop: Loop, j: int, inner: Sequence[int]) -> bool:
+    """Say whether an item is the same for all points of the innermost loop."""
+    item = loop.body[j]
+    if isinstance(item, Op):
+        return all(_is_steady(loop, k, inner) for k in item.args)
+    return isinstance(item, Const) or (isinstance(item, Load) and inner[item.access] == 0)
