@@ -8,10 +8,14 @@ joining them makes, without zeros, and without one part waiting for another.
 from __future__ import annotations
 
 from collections import Counter
+from typing import Final
 
 from ..core.graph import Equation, Graph
 from ..core.primitive import lookup
 from .simplify import part_span
+
+_FEW: Final = 16
+"""Entries up to which zeros and sums are kept in registers."""
 
 
 def with_parts_joined(graph: Graph) -> Graph:
@@ -52,7 +56,10 @@ def _joined(chain: list[Equation], maker: dict[int, Equation], graph: Graph) -> 
     zeros = maker.get(chain[-1].inputs[0])
     if len(chain) < 2 or zeros is None or zeros.primitive.name != "full" or dict(zeros.params)["value"] != 0:
         return None
-    shape = graph.avals[chain[0].outputs[0]].shape
+    whole = graph.avals[chain[0].outputs[0]]
+    shape = whole.shape
+    if whole.size <= _FEW:
+        return None
     found = [(part_span(shape, dict(equation.params)), equation.inputs[1]) for equation in chain]
     parts = sorted((*at, value) for at, value in found if at is not None)
     if len(parts) < len(chain) or len({axis for axis, *_ in parts}) > 1:

@@ -9,6 +9,7 @@ from .loops import Load, Loop, Op, Pick
 from .operations import CHEAP, MATHLIB
 
 _OPERATION: Final = 0.15
+_FUSED: Final = 0.08
 _DIVISION: Final = 0.8
 _FUNCTION: Final = 1.5
 _ACCESS: Final = 0.15
@@ -24,7 +25,9 @@ def item_cost(item: Any) -> float:
         return _SCATTERED
     if not isinstance(item, Op):
         return 0.0
-    if item.name in MATHLIB:
+    if item.name == "madd":
+        price = _FUSED
+    elif item.name in MATHLIB:
         price = _FUNCTION
     elif item.name in CHEAP:
         price = _OPERATION

@@ -21,7 +21,7 @@ from .scalars import BYTE, INDEX, constant
 
 SUMS: Final = 4
 """Parts of a nest that adds up."""
-WORTHWHILE: Final = 16e3
+WORTHWHILE: Final = 12e3
 """Nanoseconds of work, as estimated, from which on it pays to share a nest."""
 _APART: Final = 8
 """Entries between the sums of two parts, so that they lie in different cache lines."""
