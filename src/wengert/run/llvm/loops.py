@@ -319,6 +319,26 @@ class Nest:
 
 
 @dataclass(eq=False, slots=True)
+class Skew:
+    """How iterations of a loop run side by side; see :mod:`.skewed`.
+
+    Attributes
+    ----------
+    inner : int
+        Which of the loop's steps is the loop within it.
+    rows, shift : int
+        How many iterations, and how many of the inner loop's each is behind the one before.
+    private : list of Buffer
+        Memory of one entry that each has for itself.
+    """
+
+    inner: int
+    rows: int
+    shift: int
+    private: list[Buffer]
+
+
+@dataclass(eq=False, slots=True)
 class Repeat:
     """Steps that are repeated: the primitive ``loop``; see :mod:`.control`.
 
@@ -349,6 +369,8 @@ class Repeat:
     before, after : list
         Steps to take in front of the first iteration and behind the last one, with its counter, if there are any
         iterations; see :mod:`.rolling`.
+    skew : Skew or None
+        How iterations run side by side.
     """
 
     counter: Buffer
@@ -367,6 +389,7 @@ class Repeat:
     nests: list[Nest] = field(default_factory=list)
     before: list[Any] = field(default_factory=list)
     after: list[Any] = field(default_factory=list)
+    skew: Skew | None = None
 
 
 @dataclass(eq=False, slots=True)

@@ -22,6 +22,7 @@ from .loops import Buffer, Choice, Fill, Loop, Nest, Repeat, View, needed_for, u
 from .meeting import Relation, injective, relation
 from .plan import touched
 from .rolling import roll
+from .skewed import find_skew
 from .straight import Known, Reading, Straight, Unfit
 
 _MANY: Final = 1 << 20
@@ -49,6 +50,7 @@ def _visit(step: Any, known: Known, counters: dict[Counter, Buffer]) -> None:
         if step.length is None or step.length > _FEW:
             step.nests = _nests(step, inner, counter, depth)
             roll(step, inner, counter, mine)
+            find_skew(step, inner, counter)
     elif isinstance(step, Choice):
         for branch in step.branches:
             within = known.copy()

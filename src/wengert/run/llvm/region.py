@@ -29,6 +29,7 @@ from .loops import (
     Product,
     Python,
     Repeat,
+    Skew,
     View,
     canonical,
     fill_loop,
@@ -195,6 +196,8 @@ class Region:
             return "nests", tuple(map(self._as_nest, step.nests))
         count = None if step.count is None else self._scalar(step.count)
         length = None if step.length is None else self._number(step.length, step.length <= 4)
+        if step.skew is not None:
+            return self._skewed(step, step.skew, (count, length))
         checks = self._nodes(step.test)
         going = None if step.going is None else self._scalar(step.going)
         counter = self._reference(step.counter)
@@ -202,6 +205,17 @@ class Region:
         body = self._nodes(step.body)
         around = self._nodes(step.before), self._nodes(step.after)
         return "repeat", counter, count, length, step.reverse, checks, going, body, around, status, step.tape
+
+    def _skewed(self, step: Repeat, skew: Skew, total: Any) -> Any:
+        inner = step.body[skew.inner]
+        counter = self._reference(step.counter)
+        count = None if inner.count is None else self._scalar(inner.count)
+        length = None if inner.length is None else self._number(inner.length, inner.length <= 4)
+        lists = [step.body[: skew.inner], inner.before, inner.body, inner.after, step.body[skew.inner + 1 :]]
+        parts = tuple(map(self._nodes, lists))
+        point = self._reference(inner.counter), (count, length), inner.reverse
+        private = tuple(sorted(self._slots[buffer] for buffer in skew.private if buffer in self._slots))
+        return "skewed", (counter, total, step.reverse), point, parts, private, skew.rows, skew.shift
 
     def _word(self) -> Any:
         return self._number(self.status[0]), self._number(self.status[1])

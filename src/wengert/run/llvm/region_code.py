@@ -15,6 +15,7 @@ from .forms_code import emit_form
 from .loops import Buffer, Loop, View
 from .scalars import BYTE, INDEX, memory_type
 from .shared import call_parts, call_tasks, emit_part, sums_begin, sums_end
+from .skewed_code import SkewedCode
 
 LONG: Final = 8
 """Steps of an innermost loop of known length from which on it is written with vectors."""
@@ -84,7 +85,7 @@ class RegionCode:
 
     # -- nodes --------------------------------------------------------------------------------------------------------
 
-    def _nodes(self, nodes: Any) -> None:
+    def write_nodes(self, nodes: Any) -> None:
         for node in nodes:
             self._node(node)
 
@@ -159,7 +160,7 @@ class RegionCode:
         return nest, key
 
     def _nests(self, nests: Any) -> None:
-        self._nodes(nests)
+        self.write_nodes(nests)
 
     def _size(self, size: Any) -> Any:
         """Return the length of an axis, which may be looked up."""
@@ -187,7 +188,7 @@ class RegionCode:
         b.switch(value, blocks[-1], list(enumerate(blocks[:-1])))
         for block, nodes in zip(blocks, branches, strict=True):
             b.position_at_end(block)
-            self._nodes(nodes)
+            self.write_nodes(nodes)
             b.branch(done)
         b.position_at_end(done)
 
@@ -209,18 +210,9 @@ class RegionCode:
         word = None
         if status is not None:
             word = self.entry.bitcast(self._address(*map(self._number, status)), INDEX.as_pointer())
-        most = None if length is None else self._number(length)
-        total: Any = most
-        if count is not None:
-            total = self._load(count)
-            total = total if total.type == INDEX else b.sext(total, INDEX)
-            if most is not None:
-                above = b.icmp_signed(">", total, most)
-                if tape:
-                    self._report(word, tape, above)
-                total = b.select(above, most, total)
+        total = self._total(count, length, word, tape)
         if going is None:
-            self._counted(counter, total, reverse, body, around)
+            self.write_counted(counter, total, reverse, body, around)
             return
         head, inner, done = (self.function.append_basic_block(name) for name in ("head", "body", "done"))
         before = b.block
@@ -229,8 +221,8 @@ class RegionCode:
         k = b.phi(INDEX)
         k.add_incoming(zero, before)
         more: Any = None if total is None else b.icmp_signed("<", k, total)
-        self._set_counter(counter, b.sub(b.sub(total, one), k) if reverse else k)
-        self._nodes(checks)
+        self.set_counter(counter, b.sub(b.sub(total, one), k) if reverse else k)
+        self.write_nodes(checks)
         goes = b.icmp_unsigned("!=", self._load(going), ir.Constant(BYTE, 0))
         if word is not None and not tape:
             goes = b.and_(goes, b.icmp_signed("==", b.load(word), zero))
@@ -240,35 +232,57 @@ class RegionCode:
             goes = b.and_(goes, more)
         b.cbranch(goes, inner, done)
         b.position_at_end(inner)
-        self._nodes(body)
+        self.write_nodes(body)
         k.add_incoming(b.add(k, one, flags=("nsw", "nuw")), b.block)
         b.branch(head)
         b.position_at_end(done)
 
-    def _counted(self, counter: Any, total: Any, reverse: bool, body: Any, around: Any) -> None:
+    def _total(self, count: Any, length: Any, word: Any = None, tape: int = 0) -> Any:
+        """Return the number of iterations; None if only a test knows."""
+        b = self.b
+        most = None if length is None else self._number(length)
+        if count is None:
+            return most
+        total = self._load(count)
+        total = total if total.type == INDEX else b.sext(total, INDEX)
+        if most is None:
+            return total
+        above = b.icmp_signed(">", total, most)
+        if tape:
+            self._report(word, tape, above)
+        return b.select(above, most, total)
+
+    def _skewed(self, outer: Any, inner: Any, parts: Any, private: Any, rows: int, shift: int) -> None:
+        (counter, total, reverse), (point, points, backwards) = outer, inner
+        totals = self._total(*total), self._total(*points)
+        SkewedCode(
+            self, (counter, totals[0], reverse), (point, totals[1], backwards), parts, private, rows, shift
+        ).write()
+
+    def write_counted(self, counter: Any, total: Any, reverse: bool, body: Any, around: Any) -> None:
         """Write a loop without a test, with what comes before its first and behind its last iteration."""
         b = self.b
         zero, one = ir.Constant(INDEX, 0), ir.Constant(INDEX, 1)
         before, after = around
         with b.if_then(b.icmp_signed(">", total, zero)):
             last = b.sub(total, one)
-            self._set_counter(counter, last if reverse else zero)
-            self._nodes(before)
+            self.set_counter(counter, last if reverse else zero)
+            self.write_nodes(before)
             start, inner = b.block, self.function.append_basic_block("body")
             b.branch(inner)
             b.position_at_end(inner)
             k = b.phi(INDEX)
             k.add_incoming(zero, start)
-            self._set_counter(counter, b.sub(last, k) if reverse else k)
-            self._nodes(body)
+            self.set_counter(counter, b.sub(last, k) if reverse else k)
+            self.write_nodes(body)
             following = b.add(k, one, flags=("nsw", "nuw"))
             k.add_incoming(following, b.block)
             done = self.function.append_basic_block("done")
             b.cbranch(b.icmp_signed("<", following, total), inner, done)
             b.position_at_end(done)
-            self._nodes(after)
+            self.write_nodes(after)
 
-    def _set_counter(self, counter: Any, value: Any) -> None:
+    def set_counter(self, counter: Any, value: Any) -> None:
         self.b.store(value, self._pointer(counter, np.dtype(np.int64), ("is", 0)))
 
     def _report(self, word: Any, what: int, when: Any) -> None:

@@ -14,7 +14,7 @@ of two of them either that they are never the same, or how many iterations later
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -115,8 +115,9 @@ def _reached(step: Repeat, known: Known, written: Sequence[Buffer]) -> dict[Buff
     found: dict[Buffer, list[Reach]] = {buffer: [] for buffer in written}
     for part in step.body:
         if isinstance(part, Loop) and math.prod(part.shape) == 1:
-            forms = within.of_items(part)
-            _of_loop(part, forms, found)
+            for reach in reaches(part, within.of_items(part)):
+                if reach.place.buffer in found:
+                    found[reach.place.buffer].append(reach)
             within.follow(part)
         else:
             for buffer in touched(part):
@@ -125,30 +126,20 @@ def _reached(step: Repeat, known: Known, written: Sequence[Buffer]) -> dict[Buff
     return {buffer: reached for buffer, reached in found.items() if all(None not in r.place.forms for r in reached)}
 
 
-def _of_loop(loop: Loop, forms: Mapping[int, Affine], found: dict[Buffer, list[Reach]]) -> None:
-    def place(access: int, at: Sequence[int]) -> Place:
+def reaches(loop: Loop, forms: Mapping[int, Affine]) -> Iterator[Reach]:
+    """Yield what a loop over a single point reaches, in order; a place that is not known has None among its forms."""
+
+    def place(access: int, at: Sequence[int], safe: bool) -> Place:
         view = loop.accesses[access]
-        return Place(view.buffer, view.offset, view.indexed, tuple([forms.get(j) for j in at]))
+        return Place(view.buffer, view.offset, view.indexed, tuple([forms.get(j) if safe else None for j in at]))
 
     for j, item in enumerate(loop.body):
-        if not isinstance(item, Load | Pick | Outside):
-            continue
-        buffer = loop.accesses[item.access].buffer
-        if buffer not in found:
-            continue
-        at = getattr(item, "at", ())
-        if isinstance(item, Outside) or (at and not getattr(item, "safe", False)):
-            del found[buffer]
-        else:
-            found[buffer].append(Reach(loop, j, -1, place(item.access, at)))
+        if isinstance(item, Load):
+            yield Reach(loop, j, -1, place(item.access, (), True))
+        elif isinstance(item, Pick | Outside):
+            yield Reach(loop, j, -1, place(item.access, item.at, isinstance(item, Pick) and item.safe))
     for s, store in enumerate(loop.stores):
-        buffer = loop.accesses[store.access].buffer
-        if buffer not in found:
-            continue
-        if store.at and not store.safe:
-            del found[buffer]
-        else:
-            found[buffer].append(Reach(loop, -1, s, place(store.access, store.at)))
+        yield Reach(loop, -1, s, place(store.access, store.at, store.safe))
 
 
 # -- windows ----------------------------------------------------------------------------------------------------------
