@@ -30,7 +30,7 @@ from .loop_operands import (
     parts,
     row_avals,
 )
-from .residuals import plan
+from .residuals import compute_again, plan
 from .subgraph import SubGraph, pushforward, record_into, remake, split, sub_graph, transposed, zeros
 
 FIRST_CAPACITY: Final = 1024
@@ -185,7 +185,7 @@ def linearize(
     def write(k: Any, *rest: Any) -> list[Any]:
         known, dcs, dstate, rows, dx = parts(rest, sizes)
         env = dict(zip([primal.inputs[0], *const_ids, *x_ids], [k, *known, *rows], strict=True))
-        remake(k.builder, env, keep.again)
+        compute_again(k.builder, env, keep.again, linearized.linear)
         made = record_into(linearized.linear, [*[env[i] for i in residuals], *dcs, *dstate, *dx])
         found = iter(made)
         by_output = [next(found) if on else None for on in out_moving]

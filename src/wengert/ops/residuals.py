@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from ..core.graph import Equation, Graph
 from .cut import Network
+from .subgraph import remake
 
 MOVEMENT: Final = frozenset({"broadcast", "reshape", "transpose", "slice", "rev", "convert", "gather", "copy"})
 """Operations whose result is made of entries of their first operand: doing them again reads what is there anyway."""
@@ -26,6 +27,19 @@ CHEAP: Final = MOVEMENT | {
 }
 """Operations that take no longer than writing their result to memory and reading it again."""
 
+
+_SMOOTH: Final = (MOVEMENT - {"convert"}) | {
+    "full",
+    "add",
+    "sub",
+    "neg",
+    "mul",
+    "scale",
+    "div",
+    "reciprocal",
+    "integer_pow",
+}
+"""Operations whose result differs in its last bits where an operand does."""
 
 _JOINING: Final = frozenset({"concatenate", "pad", "slice_set", "slice_add"})
 _LARGE: Final = 4096
@@ -99,6 +113,33 @@ def plan(
             waiting += reversed(equation.inputs)
     found.again = [again[k] for k in sorted(again)]
     return found
+
+
+def compute_again(builder: Any, env: dict[int, Any], equations: Sequence[Equation], linear: Graph) -> None:
+    """Record what the linear part computes again, over the symbols in ``env``, and put what it makes there.
+
+    Dividing takes the processor several times as long as anything else here, and the derivative of a quotient needs
+    one over the divisor anyway: so a quotient is a product with that, which may differ in its last bit.  That is done
+    where the difference cannot grow: where nothing is compared or rounded that depends on it.
+    """
+    inverses = {e.inputs[0]: e for e in equations if e.primitive.name == "reciprocal"}
+    looks_inside = any(e.primitive.multiple for e in linear.equations)  # loops may compute again what they decide by
+    exact = {i for e in equations for i in e.outputs} if looks_inside else set()
+    for equation in reversed(equations):
+        if equation.primitive.name not in _SMOOTH or not exact.isdisjoint(equation.outputs):
+            exact.update(equation.inputs)
+    for equation in equations:
+        if env.keys() >= set(equation.outputs):
+            continue
+        inverse = inverses.get(equation.inputs[-1]) if equation.primitive.name == "div" else None
+        if inverse is None or equation.outputs[0] in exact:
+            remake(builder, env, [equation])
+            continue
+        if inverse.outputs[0] not in env:
+            remake(builder, env, [inverse])
+        builder.place = equation.source
+        env[equation.outputs[0]] = builder.apply_named("mul", env[equation.inputs[0]], env[inverse.outputs[0]])
+    builder.place = None
 
 
 def _constant(primal: Graph, steady: Sequence[int]) -> set[int]:
