@@ -70,4 +70,6 @@ def fill_form(fill: Fill) -> tuple[Any, ...]:
 def describe_fill(fill: Fill, base: Any) -> list[int]:
     """Return the description of a fill: number of entries, place, bits."""
     bits = np.asarray(fill.value, fill.buffer.dtype).tobytes()
-    return [fill.buffer.size, *base(fill.buffer), int.from_bytes(bits, "little", signed=True)]
+    number, offset = base(fill.buffer)
+    place = offset + fill.start * fill.buffer.dtype.itemsize
+    return [fill.length, number, place, int.from_bytes(bits, "little", signed=True)]

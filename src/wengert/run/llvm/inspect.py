@@ -25,7 +25,7 @@ def buffer_text(view: View) -> str:
 def step_text(step: Any, graph: Graph | None) -> str:
     """Return one step as a line of text."""
     if isinstance(step, Fill):
-        return f"fill {step.buffer.kind} of {step.buffer.size} entries with {step.value}"
+        return f"fill {step.buffer.kind} of {step.length} entries with {step.value}"
     if isinstance(step, Product):
         x, y = step.x.shape, step.y.shape
         tasks = "" if step.cut is None or step.cut.tasks == 1 else f", in {step.cut.tasks} tasks"
@@ -152,7 +152,7 @@ def bytes_moved(step: Any) -> int:
     if isinstance(step, Rows):
         return sum(map(bytes_moved, step.loops))
     if isinstance(step, Fill):
-        return int(step.buffer.size * step.buffer.dtype.itemsize)
+        return int(step.length * step.buffer.dtype.itemsize)
     views = step.accesses if isinstance(step, Loop) else [step.x, step.y, step.out] if isinstance(step, Product) else []
     total = 0
     for view in views:

@@ -208,10 +208,17 @@ def used(loop: Loop) -> Loop:
 
 @dataclass(eq=False, slots=True)
 class Fill:
-    """Set a whole buffer to one number."""
+    """Set a buffer, or ``count`` of its entries from ``start`` on, to one number."""
 
     buffer: Buffer
     value: Any
+    start: int = 0
+    count: int = -1
+
+    @property
+    def length(self) -> int:
+        """How many entries."""
+        return self.buffer.size if self.count < 0 else self.count
 
 
 @dataclass(eq=False, slots=True)
@@ -407,8 +414,8 @@ class Choice:
 
 def fill_loop(fill: Fill) -> Loop:
     """Return a fill as a loop without loads."""
-    view = whole(fill.buffer, (fill.buffer.size,))
-    return Loop((fill.buffer.size,), [view], [Const(fill.value, fill.buffer.dtype)], [Store(0, 0)])
+    view = View(fill.buffer, fill.start, (1,), (fill.length,))
+    return Loop((fill.length,), [view], [Const(fill.value, fill.buffer.dtype)], [Store(0, 0)])
 
 
 # -- bringing loops into canonical form -------------------------------------------------------------------------------

@@ -28,6 +28,11 @@ class Place:
     indexed: tuple[tuple[int, int], ...]
     forms: tuple[Affine | None, ...]
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is known, and depends on counters only, not on other numbers, which may change."""
+        return all(form is not None and all(counter.depth >= 0 for counter, _ in form.terms) for form in self.forms)
+
 
 class Relation(enum.Enum):
     """How two places lie to each other, in any two iterations."""

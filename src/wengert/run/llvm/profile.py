@@ -61,7 +61,7 @@ class Profiled(NativeProgram):
 
 def _runs(step: Any) -> bool:
     if isinstance(step, Fill):
-        return step.buffer.size > 0
+        return step.length > 0
     if isinstance(step, Loop):
         return 0 not in step.shape and bool(step.stores)
     if isinstance(step, Call):

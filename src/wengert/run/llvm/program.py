@@ -23,6 +23,7 @@ from .kernels import Kernel, compile_kernels
 from .layout import describe, emission, structure
 from .loops import Buffer, Call, Choice, Fill, Loop, Product, Python, Repeat, Rows, canonical, fill_loop
 from .nests import find_nests
+from .once import write_once
 from .plan import place, with_fills
 from .pointers import blas_threads
 from .region import Region
@@ -195,9 +196,13 @@ class NativeProgram:
             return key, describe(loop, sizes, strides, self._base), steps
 
         for step in self.steps:
+            if isinstance(step, Repeat | Choice):
+                find_nests(step)
+        self.steps = write_once(self.steps)
+        for step in self.steps:
             if isinstance(step, Fill):
                 if step.buffer.dtype.itemsize <= _WORD:
-                    if step.buffer.size:
+                    if step.length:
                         key = fill_form(step)
                         wanted[key] = key
                         prepared.append((key, describe_fill(step, self._base)))
@@ -219,7 +224,6 @@ class NativeProgram:
                     wanted[step.form] = step.form
                     prepared.append((step.form, describe_call(step, self._base)))
             elif isinstance(step, Repeat | Choice):
-                find_nests(step)
                 region = Region(step, self._base, (0, self._status))
                 self._callbacks += region.keep
                 self._parallel = self._parallel or region.shared

@@ -139,7 +139,7 @@ def _accesses(step: Repeat, inner: Repeat, known: Known, depth: int) -> tuple[Co
         when = 1
         within.forget(_written([inner]))
     assert own is not None
-    if any(None in access.place.forms for access in found):
+    if not all(access.place.is_plain for access in found):
         return None
     return own, found
 

@@ -1,0 +1,105 @@
+"""What is added once to zeros is written, and only where that is certain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+import wengert as wg
+from tests.capture.programs import compiled
+from wengert.run.llvm.loops import Fill
+
+from .nested_programs import nested_sources
+
+
+def filled(function: Any, *args: Any) -> int:
+    """Count the entries of results that are filled in front of loops."""
+    steps = wg.jit(function).lower(*args)._program.steps
+    return sum(step.length for step in steps if isinstance(step, Fill) and step.buffer.kind == "output")
+
+
+def inner(x: Any, y: Any) -> Any:
+    z = np.zeros(len(x))
+    for i in range(2, len(x) - 1):
+        z[i] = np.sin(z[i - 1]) + x[i] * y[i]
+    return np.sum(z)
+
+
+def backwards(x: Any, y: Any) -> Any:
+    z = np.zeros(len(x))
+    for i in range(len(x) - 2, 0, -1):
+        z[i] = np.sin(z[i + 1]) + x[len(x) - 1 - i] * y[i]
+    return np.sum(z)
+
+
+def twice(x: Any, y: Any) -> Any:
+    z = np.zeros(len(x))
+    for i in range(2, len(x) - 1):
+        z[i] = np.sin(z[i - 1]) + x[i] * x[i - 1] * y[i]
+    return np.sum(z)
+
+
+def triangle(m: Any, x: Any) -> Any:
+    z = np.zeros(len(x))
+    for i in range(len(x)):
+        total = x[i]
+        for j in range(i):
+            total -= m[i, j] * z[j]
+        z[i] = total / m[i, i]
+    return np.sum(z * z)
+
+
+def both_sides(m: Any, x: Any) -> Any:
+    z = np.zeros(len(x))
+    for i in range(len(x)):
+        total = x[i]
+        for j in range(i):
+            total -= m[i, j] * z[j] + m[j, i]
+        z[i] = total / m[i, i]
+    return np.sum(z * z)
+
+
+VECTOR = np.linspace(-1.0, 2.0, 23)
+MATRIX = np.cos(np.add.outer(np.arange(23.0), np.arange(23.0) ** 2)) + 5.0 * np.eye(23)
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "expected"),
+    [
+        (inner, (VECTOR, VECTOR + 0.1), 2 * 3),
+        (backwards, (VECTOR, VECTOR + 0.1), 2 * 2),
+        (twice, (VECTOR, VECTOR + 0.1), 23 + 3),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_how_much_is_filled(function: Any, args: Any, expected: int) -> None:
+    gradient = wg.grad(function, argnums=(0, 1))
+    assert filled(gradient, *args) == expected
+    for found, wanted in zip(wg.jit(gradient)(*args), gradient(*args), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("function", [triangle, both_sides])
+def test_matrices(function: Any) -> None:
+    gradient = wg.grad(function, argnums=(0, 1))
+    for found, wanted in zip(wg.jit(gradient)(MATRIX, VECTOR), gradient(MATRIX, VECTOR), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-13)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(nested_sources())
+@pytest.mark.filterwarnings("ignore:Under wg.jit:RuntimeWarning")
+def test_random_loops(source: str) -> None:
+    """Results of the same call are the same wherever results lie, and whatever was there before."""
+    f = compiled(source)
+    rng = np.random.default_rng(3)
+    args = rng.standard_normal(11), rng.standard_normal(11), rng.standard_normal((11, 11)) / 3
+    gradient = wg.jit(wg.grad(f, argnums=(0, 1, 2)), static_argnums=3)
+    first = [x.copy() for x in gradient(*args, 11)]
+    for x in [np.full(11, np.nan) for _ in range(8)] + [np.full((11, 11), np.nan) for _ in range(8)]:
+        del x
+    for found, wanted in zip(gradient(*args, 11), first, strict=True):
+        np.testing.assert_array_equal(found, wanted)
