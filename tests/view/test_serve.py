@@ -259,15 +259,17 @@ def test_the_command_shows_networks_graphs_and_training_steps(tmp_path: Path, mo
 
 
 def test_control_c_ends_it_cleanly(file: Path) -> None:
-    python = [sys.executable, "-X", "faulthandler", "-u", "-m"]
-    command = [*python, "wengert", "view", f"{file}:f", "--at", "2", "3", "--serve", "--no-open", "--no-symbolic"]
+    # A shell that runs the tests in the background has them ignore Ctrl-C, and programs inherit that.
+    start = (
+        "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "runpy.run_module('wengert', run_name='__main__')"
+    )
+    arguments = ["view", f"{file}:f", "--at", "2", "3", "--serve", "--no-open", "--no-symbolic"]
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-X", "faulthandler", "-u", "-c", start, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell that runs the tests in the background has them ignore Ctrl-C, and programs inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert process.stdout is not None
