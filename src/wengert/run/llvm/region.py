@@ -13,8 +13,10 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from . import shared, team
 from .blas import cut, describe_product, product_form
 from .callback import callback, describe_callback
+from .cost import nanoseconds
 from .forms import describe_call
 from .layout import step_kind
 from .loops import (
@@ -29,6 +31,7 @@ from .loops import (
     Product,
     Python,
     Repeat,
+    Shape,
     Skew,
     View,
     canonical,
@@ -39,6 +42,7 @@ from .plan import touched
 from .pointers import blas_threads
 from .runtime import PARALLEL, library
 from .shared import SUMS, is_shared
+from .team import teams
 from .threads import POOL
 from .unrolled import written_out
 
@@ -112,7 +116,20 @@ class Region:
     # -- nodes --------------------------------------------------------------------------------------------------------
 
     def _nodes(self, steps: list[Any]) -> tuple[Any, ...]:
-        return tuple([node for step in steps if (node := self._node(step)) is not None])
+        nodes: list[Any] = []
+        waiting: list[Loop] = []
+        for step in [*steps, None]:
+            if isinstance(step, Loop) and _may_join(step):
+                waiting.append(step)
+                continue
+            for group in teams(waiting):
+                together = len(group) > 1 and sum(nanoseconds(loop) for loop, _ in group) >= shared.WORTHWHILE
+                nodes += [self._team(group)] if together else [self._node(loop) for loop, _ in group]
+            waiting = []
+            node = None if step is None else self._node(step)
+            if node is not None:
+                nodes.append(node)
+        return tuple(nodes)
 
     def _node(self, step: Any) -> Any:
         if isinstance(step, Fill):
@@ -150,6 +167,26 @@ class Region:
     def _nest(self, loop: Loop) -> Any:
         loop = written_out(loop)
         sizes, strides, _ = canonical(loop.shape, loop.accesses)
+        what = self._what(loop, sizes, strides)
+        sums = any(not any(strides[store.access]) for store in loop.stores)
+        if not is_shared(loop, sizes, strides) or (POOL.size == 1 and not sums):
+            return "nest", *what
+        return "shared", self._threads(SUMS if sums else POOL.size), *what
+
+    def _team(self, group: list[tuple[Loop, int]]) -> Any:
+        nests = []
+        for loop, later in group:
+            sizes, strides, steps = canonical(loop.shape, loop.accesses, 1)
+            numbers = map(self._number, (loop.shape[0], steps, later))
+            nests.append((*numbers, self._what(loop, sizes, strides)))
+        return "team", self._threads(POOL.size), tuple(nests)
+
+    def _threads(self, parts: int) -> Any:
+        self.shared = True
+        return tuple(map(self._number, (library()[PARALLEL], POOL.address, parts)))
+
+    def _what(self, loop: Loop, sizes: Shape, strides: list[Shape]) -> Any:
+        """Return what a nest's node says of its sizes, accesses, items and stores."""
         small = math.prod(sizes) <= SMALL
         accesses = []
         for view, s in zip(loop.accesses, strides, strict=True):
@@ -159,13 +196,7 @@ class Region:
             extents = tuple([self._number(n, n == 1) for pair in view.indexed for n in pair])
             accesses.append((view.dtype.str, reference, offset, step_kind(s[-1]), steps, extents))
         counts = tuple([self._number(n, small) for n in sizes])
-        what = counts, tuple(accesses), tuple(loop.body), tuple(loop.stores)
-        sums = any(not any(strides[store.access]) for store in loop.stores)
-        if not is_shared(loop, sizes, strides) or (POOL.size == 1 and not sums):
-            return "nest", *what
-        self.shared = True
-        runtime = library()[PARALLEL], POOL.address, SUMS if sums else POOL.size
-        return "shared", tuple(map(self._number, runtime)), *what
+        return counts, tuple(accesses), tuple(loop.body), tuple(loop.stores)
 
     def _as_nest(self, nest: Nest) -> Any:
         """Return the node of a nest: along the axis that suits memory best, with lengths that are looked up."""
@@ -222,6 +253,14 @@ class Region:
 
     def _may_fail(self, step: Any) -> bool:
         return any(fails(inner) for inner in inside(step))
+
+
+def _may_join(loop: Loop) -> bool:
+    """Say whether threads could share a nest together with others."""
+    if POOL.size == 1 or 0 in loop.shape or not loop.stores or written_out(loop) is not loop:
+        return False
+    sizes, strides, _ = canonical(loop.shape, loop.accesses)
+    return is_shared(loop, sizes, strides, team.JOINING) and all(any(strides[store.access]) for store in loop.stores)
 
 
 def inside(step: Any) -> Iterator[Any]:

@@ -14,7 +14,7 @@ from .emit import ARGUMENTS, KERNEL, Emitter
 from .forms_code import emit_form
 from .loops import Buffer, Loop, View
 from .scalars import BYTE, INDEX, memory_type
-from .shared import call_parts, call_tasks, emit_part, sums_begin, sums_end
+from .shared import call_parts, call_tasks, call_team, emit_part, emit_team, sums_begin, sums_end
 from .skewed_code import SkewedCode
 
 LONG: Final = 8
@@ -109,18 +109,38 @@ class RegionCode:
             part = self.parts[key] = emit_part(self.module, name, nest, len(accesses), sums)
         b, pointers, targets = self.b, [], []
         for k, (text, reference, offset, *_) in enumerate(accesses):
-            pointer = self._pointer(reference, np.dtype(text), offset)
             if k in sums:
+                pointer = self._pointer(reference, np.dtype(text), offset)
                 targets.append((sums_begin(b, pointer.type.pointee, np.dtype(text)), pointer))
-                pointer = targets[-1][0]
-            elif reference[0] == "slot":  # a copy, so that the slot can stay in a register
-                copy = b.alloca(pointer.type.pointee)
-                b.store(b.load(pointer), copy)
-                pointer = copy
-            pointers.append(pointer)
+                pointers.append(targets[-1][0])
+            else:
+                pointers.append(self._shared_pointer(text, reference, offset))
         call_parts(b, part, [self._number(n) for n in runtime], pointers, self._nest_numbers(sizes, accesses))
         for cells, target in targets:
             sums_end(b, cells, target)
+
+    def _team(self, runtime: Any, nests: Any) -> None:
+        """Write nests that threads share one after the other; see :mod:`.team`."""
+        found, keys, pointers, numbers = [], [], [], []
+        for rows, steps, later, what in nests:
+            nest, key = self._emitted(*what)
+            found.append((nest, len(what[1])))
+            keys.append(key)
+            pointers += [self._shared_pointer(*access[:3]) for access in what[1]]
+            numbers += [*map(self._number, (rows, steps, later)), *self._nest_numbers(*what[:2])]
+        part = self.parts.get(tuple(keys))
+        if part is None:
+            part = self.parts[tuple(keys)] = emit_team(self.module, f"part{len(self.parts)}", found)
+        call_team(self.b, part, [self._number(n) for n in runtime], pointers, numbers)
+
+    def _shared_pointer(self, text: str, reference: Any, offset: Any) -> Any:
+        """Return where other threads find an access."""
+        pointer = self._pointer(reference, np.dtype(text), offset)
+        if reference[0] != "slot":
+            return pointer
+        copy = self.b.alloca(pointer.type.pointee)  # so that the slot can stay in a register
+        self.b.store(self.b.load(pointer), copy)
+        return copy
 
     def _nest_numbers(self, sizes: Any, accesses: Any) -> list[Any]:
         """Return sizes, strides and extents of a nest."""

@@ -27,9 +27,9 @@ _APART: Final = 8
 """Entries between the sums of two parts, so that they lie in different cache lines."""
 
 
-def is_shared(loop: Loop, sizes: Shape, strides: Sequence[Shape]) -> bool:
+def is_shared(loop: Loop, sizes: Shape, strides: Sequence[Shape], worthwhile: float | None = None) -> bool:
     """Say whether threads share a nest: parts must not write to the same entries."""
-    if nanoseconds(loop) < WORTHWHILE or sizes[0] < SUMS:
+    if nanoseconds(loop) < (WORTHWHILE if worthwhile is None else worthwhile) or sizes[0] < SUMS:
         return False
     for store in loop.stores:
         steps = strides[store.access]
@@ -70,6 +70,54 @@ def emit_part(module: ir.Module, name: str, nest: ir.Function, arrays: int, sums
     return part
 
 
+def emit_team(module: ir.Module, name: str, nests: Sequence[tuple[ir.Function, int]]) -> ir.Function:
+    """Write the kernel that runs a part of several nests, one after the other; see :mod:`.team`.
+
+    Its table holds the addresses of all accesses.  Its description holds the number of parts and the rows of one, then
+    for each nest its rows, steps of its outermost loop for a row, how many rows later it is cut, and what it takes.
+
+    Parameters
+    ----------
+    module, name
+    nests : sequence of (Function, int)
+        With the number of accesses of each.
+    """
+    part = ir.Function(module, KERNEL, name, ARGUMENTS, linkage="internal")
+    table, description, number, _ = part.args
+    b = ir.Builder(part.append_basic_block("entry"))
+    zero, one = ir.Constant(INDEX, 0), ir.Constant(INDEX, 1)
+    position = arrays = 0
+
+    def following() -> Any:
+        nonlocal position
+        found = b.load(b.gep(description, ir.Constant(INDEX, position)))
+        position += 1
+        return found
+
+    parts, length = following(), following()
+    last = b.sub(parts, one)
+
+    def cut(at: Any, rows: Any, later: Any) -> Any:
+        """Return the row before which a nest is cut."""
+        row = b.add(b.mul(at, length), later)
+        row = b.select(b.icmp_signed("<", row, zero), zero, row)
+        return b.select(b.icmp_signed(">", row, rows), rows, row)
+
+    for nest, count in nests:
+        rows, steps, later = following(), following(), following()
+        start = b.select(b.icmp_signed("==", number, zero), zero, cut(number, rows, later))
+        stop = b.select(b.icmp_signed("==", number, last), rows, cut(b.add(number, one), rows, later))
+        kinds = nest.signature.parameters
+        args = []
+        for kind in kinds[:count]:
+            args.append(b.bitcast(b.load(b.gep(table, ir.Constant(INDEX, arrays))), kind))
+            arrays += 1
+        args += [following() for _ in range(len(kinds) - count - 2)]
+        b.call(nest, [*args, b.mul(start, steps), b.mul(stop, steps)])
+    b.ret_void()
+    return part
+
+
 def call_parts(b: ir.Builder, part: ir.Function, runtime: Sequence[Any], arrays: Sequence[Any], numbers: Any) -> None:
     """Write the call that lets threads share a nest.
 
@@ -82,13 +130,32 @@ def call_parts(b: ir.Builder, part: ir.Function, runtime: Sequence[Any], arrays:
         What the nest takes; the first number is the length of its outermost axis.
     """
     parallel, pool, parts = runtime
-    table = b.bitcast(b.alloca(ir.Type(f"[{len(arrays)} x ptr]")), BYTE.as_pointer().as_pointer())
-    for k, array in enumerate(arrays):
-        b.store(b.bitcast(array, BYTE.as_pointer()), b.gep(table, ir.Constant(INDEX, k)))
-    length = b.udiv(b.add(numbers[0], b.sub(parts, ir.Constant(INDEX, 1))), parts)
+    table = _table(b, arrays)
+    length = _length(b, numbers[0], parts)
     description = _numbers(b, [length, *numbers])
     none = ir.Constant(INDEX, 0)
     call_tasks(b, parallel, table, (numbers[0], parts, length), (part, description), (pool, none, none))
+
+
+def call_team(b: ir.Builder, part: ir.Function, runtime: Sequence[Any], arrays: Sequence[Any], numbers: Any) -> None:
+    """Write the call that lets threads share several nests; arguments as above, the first number counts rows."""
+    parallel, pool, parts = runtime
+    table = _table(b, arrays)
+    description = _numbers(b, [parts, _length(b, numbers[0], parts), *numbers])
+    none, one = ir.Constant(INDEX, 0), ir.Constant(INDEX, 1)
+    call_tasks(b, parallel, table, (parts, parts, one), (part, description), (pool, none, none))
+
+
+def _length(b: ir.Builder, count: Any, parts: Any) -> Any:
+    """Return how long a part is."""
+    return b.udiv(b.add(count, b.sub(parts, ir.Constant(INDEX, 1))), parts)
+
+
+def _table(b: ir.Builder, arrays: Sequence[Any]) -> Any:
+    table = b.bitcast(b.alloca(ir.Type(f"[{len(arrays)} x ptr]")), BYTE.as_pointer().as_pointer())
+    for k, array in enumerate(arrays):
+        b.store(b.bitcast(array, BYTE.as_pointer()), b.gep(table, ir.Constant(INDEX, k)))
+    return table
 
 
 def call_tasks(
