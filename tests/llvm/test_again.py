@@ -54,6 +54,20 @@ def test_loops_hand_each_other_nothing_but_sums() -> None:
         assert not any(buffer.size == 17 * 17 and buffer in repeat.inner for buffer in written)
 
 
+def shifted(x: Any, y: Any) -> Any:
+    x, y = x.copy(), y.copy()
+    for i in range(2, 20):
+        x[i + 0] = 0.4 * x[i + 0] + x[i + 0]
+        y[i + 1] = 0.4 * x[3] + x[i + -1]
+    return np.sum(x) + np.sum(y * y)
+
+
+def test_what_is_read_twice_is_computed_for_both() -> None:
+    """Both places are computed from a number that the first loop stored; each brought its own load of it along."""
+    x, y = np.random.default_rng(4).random((2, 25))
+    np.testing.assert_allclose(wg.jit(shifted)(x, y), shifted(x, y), rtol=1e-14)
+
+
 # -- by hand: two loops, the first stores y for the second ------------------------------------------------------------
 
 

@@ -105,8 +105,7 @@ def _with(reader: Loop, read: int, source: Loop, wanted: list[int], store: Store
         numbers[j] = len(front)
         front.append(replace(item, **changes) if changes else item)
     shift = len(front)
-    old = reader.body.index(Load(read))
-    again = {k: numbers[store.item] if k == old else shift + k for k in range(len(reader.body))}
+    again = {k: numbers[store.item] if item == Load(read) else shift + k for k, item in enumerate(reader.body)}
     body = [*front, *[_renumbered(item, again) for item in reader.body]]
     stores = [replace(s, item=again[s.item], at=tuple([again[j] for j in s.at])) for s in reader.stores]
     made = used(Loop(reader.shape, accesses, body, stores))
