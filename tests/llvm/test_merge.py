@@ -138,6 +138,29 @@ def test_what_is_read_after_an_addition_is_the_sum() -> None:
     assert isinstance(loop.body[loop.stores[0].item], Op)
 
 
+@pytest.mark.parametrize("how", ["max", "min", "mul"])
+def test_what_is_read_after_another_reduction_is_not_known(how: str) -> None:
+    """Along an axis of one entry, the largest is stored entry by entry, over what the buffer was filled with."""
+    a, top, out = array(), array(), array()
+    steps = [adds(part(top), part(a), how=how), adds(part(out), part(top))]
+    assert len(merge(steps, {a, top, out})) == 2
+    assert len(merge([adds(part(out), part(top)), adds(part(top), part(a), how=how)], {a, top, out})) == 2
+
+
+def extremes(x: Any) -> Any:
+    for _ in range(3):
+        top = np.max(np.sin(x)[:, :, np.newaxis], axis=2)
+        x = 0.5 * top + np.prod(np.cos(x)[:, np.newaxis], axis=1) * top
+    return np.sum(x * x)
+
+
+def test_reductions_along_an_axis_of_one() -> None:
+    x = np.random.default_rng(2).standard_normal((N, N))
+    value, slope = wg.jit(wg.value_and_grad(extremes))(x)
+    np.testing.assert_allclose(value, extremes(x), rtol=1e-12)
+    np.testing.assert_allclose(slope, wg.grad(extremes)(x), rtol=1e-10, atol=1e-12)
+
+
 @pytest.mark.parametrize("shift", [1, 10, 11])
 def test_entries_beside_keep_loops_apart(shift: int) -> None:
     a, b = array(), array()

@@ -95,6 +95,7 @@ def product(m: int, n: int, k: int, y_by_rows: bool = True) -> Product:
         ((8, 128, 32, False), "narrow_product"),
         ((8, 128, 33, False), "product"),  # terms that do not fill vectors
         ((8, 127, 32), "product"),
+        ((8, 128, 0), "product"),
         ((64, 128, 32), "product"),  # many rows: copying pays
         ((8, 1024, 512), "product"),  # too large for the cache
         ((4, 4, 4), "small_product"),
@@ -102,3 +103,10 @@ def product(m: int, n: int, k: int, y_by_rows: bool = True) -> Product:
 )
 def test_which_products_are_narrow(sizes: Any, kind: str) -> None:
     assert product_form(product(*sizes))[0] == kind
+
+
+def test_products_without_terms() -> None:
+    """The loop over terms runs once at least, so these are left to BLAS."""
+    for function, turn_x, turn_y in WAYS.values():
+        x, y, _ = factors(2, 8, 0, np.float64, turn_x, turn_y)
+        np.testing.assert_array_equal(wg.jit(function)(x, y), np.zeros((2, 8)))

@@ -195,6 +195,30 @@ def test_two_ways_to_one_sum_are_two_nests() -> None:
     assert max(map(len, nests(wg.grad(flipped), VECTOR, 0.3))) == 2
 
 
+def added_twice(x: Any) -> Any:
+    total = 0.0
+    for i in range(len(x)):
+        total = total + x[i]
+        total = total + x[i]
+    return total
+
+
+def added_twice_to_one_entry(x: Any) -> Any:
+    z = np.zeros(3)
+    for i in range(len(x)):
+        z[1] += x[i] * x[i]
+        z[1] += x[i] * x[i]
+    return np.sum(z * z)
+
+
+@pytest.mark.parametrize("function", [added_twice, added_twice_to_one_entry])
+def test_what_is_added_twice_counts_twice(function: Any) -> None:
+    x = np.random.default_rng(3).standard_normal(50)
+    assert any(nests(function, x))
+    np.testing.assert_allclose(wg.jit(function)(x), function(x), rtol=1e-12)
+    np.testing.assert_allclose(wg.jit(wg.grad(function))(x), wg.grad(function)(x), rtol=1e-12)
+
+
 def test_a_sum_is_as_exact_as_its_loop() -> None:
     """What compensates for rounding is left alone."""
     many = np.full(1000, 0.1)

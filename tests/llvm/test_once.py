@@ -62,6 +62,15 @@ def both_sides(m: Any, x: Any) -> Any:
     return np.sum(z * z)
 
 
+def crossing(m: Any, x: Any) -> Any:
+    """A column and a row, which meet where one counter is not the other one."""
+    total = x[0]
+    for i in range(6):
+        down, along = m[i, 3:4], m[5:6, i]
+        total = total + np.sum(down * down) + np.sum(along * along * along)
+    return total
+
+
 VECTOR = np.linspace(-1.0, 2.0, 23)
 MATRIX = np.cos(np.add.outer(np.arange(23.0), np.arange(23.0) ** 2)) + 5.0 * np.eye(23)
 
@@ -82,7 +91,7 @@ def test_how_much_is_filled(function: Any, args: Any, expected: int) -> None:
         np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("function", [triangle, both_sides])
+@pytest.mark.parametrize("function", [triangle, both_sides, crossing])
 def test_matrices(function: Any) -> None:
     gradient = wg.grad(function, argnums=(0, 1))
     for found, wanted in zip(wg.jit(gradient)(MATRIX, VECTOR), gradient(MATRIX, VECTOR), strict=True):

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import wengert as wg
-from wengert.run.llvm.loops import Loop, Rows
+from wengert.run.llvm.loops import Buffer, Load, Loop, Op, Rows, Store, View
+from wengert.run.llvm.unrolled import written_out
 
 
 def loops(fun: Any, *args: Any) -> list[Any]:
@@ -50,6 +51,18 @@ def test_reductions(reduce: Any, dtype: str) -> None:
         found, right = wg.jit(fun)(x), fun(x)
         assert found.dtype == right.dtype
         np.testing.assert_allclose(found, right, rtol=1e-5)
+
+
+def test_entries_that_are_read_and_written_have_one_access() -> None:
+    """Pointers of a loop are said not to overlap."""
+    kind, shape = np.dtype(np.float64), (40, 2)
+    x, y = (View(Buffer(120, kind), 0, (1, 40), shape) for _ in range(2))
+    swap = Loop(shape, [x, y], [Load(0), Load(1), Op("neg", (1,), (), (kind,), kind)], [Store(0, 2), Store(1, 0)])
+    along = Loop(shape, [View(v.buffer, 0, (3, 1), shape) for v in (x, y)], swap.body, swap.stores)
+    made = written_out(along)
+    assert made.shape == (40,)
+    places = [(view.buffer, view.offset) for view in made.accesses]
+    assert len(places) == len(set(places)) == 4
 
 
 def test_nan_wins_in_blocks() -> None:

@@ -362,8 +362,9 @@ class Emitter(Memory):
         for store in self.loop.stores:
             value = self.values[store.item]
             if store in sums:
-                k = sums.index(store)
-                following[k] = self._combine(store.how, acc[k], value, self.loop.accesses[store.access].dtype, True)
+                k = sums.index(store)  # the same one for stores that are alike, each of which counts
+                dtype = self.loop.accesses[store.access].dtype
+                following[k] = self._combine(store.how, following[k], value, dtype, True)
             else:
                 if store in self.rows:
                     pointer = self._along(self.rows[store], store.access, i)

@@ -40,6 +40,8 @@ _MOST: Final = 240
 """Items of a merged loop: registers are few, but what they spill stays in the nearest cache."""
 _STREAMS: Final = 64
 """Accesses of a merged loop."""
+_KNOWN: Final = frozenset({"get", "set", "add"})
+"""What loops do with an entry so that another one at the same point knows what stands there afterwards."""
 
 
 def merge(steps: list[Any], kept: Collection[Buffer]) -> list[Any]:
@@ -235,13 +237,15 @@ class _Merged:
 
 def _at_one_point(earlier: Loop, later: Loop) -> bool:
     """Say whether what one loop writes is touched by the other at the same point, or not at all."""
-    there: dict[Buffer, list[tuple[View, bool, Any]]] = {}
-    for view, writes, place in _places(earlier):
-        there.setdefault(view.buffer, []).append((view, writes, place))
-    for view, writes, place in _places(later):
-        for other, other_writes, other_place in there.get(view.buffer, ()):
-            if not (writes or other_writes):
+    there: dict[Buffer, list[tuple[View, str, Any]]] = {}
+    for view, how, place in _places(earlier):
+        there.setdefault(view.buffer, []).append((view, how, place))
+    for view, how, place in _places(later):
+        for other, other_how, other_place in there.get(view.buffer, ()):
+            if how == other_how == "get":
                 continue
+            if not _KNOWN.issuperset((how, other_how)):
+                return False  # the largest entry along an axis of one, say
             if place == other_place and _lies(view) == _lies(other):
                 still = any(n > 1 and not s for n, s in zip(view.shape, view.strides, strict=True))
                 if still or view.dtype.kind != "f" or not injective(view.shape, view.strides):
@@ -255,13 +259,13 @@ def _lies(view: View) -> Any:
     return view.offset, view.strides, view.indexed
 
 
-def _places(loop: Loop) -> Iterator[tuple[View, bool, Any]]:
-    """Yield what a loop touches, whether it writes it, and where in memory the computed places lie that say where."""
+def _places(loop: Loop) -> Iterator[tuple[View, str, Any]]:
+    """Yield what a loop touches, how, and where in memory the computed places lie that say where."""
     for item in loop.body:
         if hasattr(item, "access"):
-            yield loop.accesses[item.access], False, _looked_up(loop, getattr(item, "at", ()))
+            yield loop.accesses[item.access], "get", _looked_up(loop, getattr(item, "at", ()))
     for store in loop.stores:
-        yield loop.accesses[store.access], True, _looked_up(loop, store.at)
+        yield loop.accesses[store.access], store.how, _looked_up(loop, store.at)
 
 
 def _looked_up(loop: Loop, at: tuple[int, ...]) -> Any:

@@ -22,7 +22,7 @@ def narrow_form(step: Product) -> tuple[Any, ...] | None:
     item = step.x.dtype.itemsize
     lanes = WIDTH // item
     by_rows = step.x.strides[2] == 1, step.y.strides[2] == 1
-    if m > _MOST or n * k * item > _LARGEST or (step.cut is not None and step.cut.tasks > 1):
+    if not k or m > _MOST or n * k * item > _LARGEST or (step.cut is not None and step.cut.tasks > 1):
         return None
     # Where y is stored by columns, vectors are along the terms, which must lie side by side in both factors.
     fits = n % lanes == 0 if by_rows[1] else k % lanes == 0 and n % 2 == 0 and by_rows[0]

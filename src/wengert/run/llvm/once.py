@@ -128,12 +128,14 @@ def _of_nest(nest: Any, buffer: Buffer, path: tuple[Counter, ...]) -> Iterator[A
 def _apart(a: Adding, b: Adding) -> bool:
     """Say whether two stores never reach the same entry.
 
-    Where an axis has the same counter for both, and no other, entries can only be the same if that counter is, too.
+    Where an axis of both, which see the array alike, has the same counter, and no other, entries can only be the same
+    if that counter is, too.
     """
+    alike = (a.place.offset, a.place.indexed) == (b.place.offset, b.place.indexed)
     same = {
         f.terms[0][0]
         for f, g in zip(a.place.forms, b.place.forms, strict=False)
-        if f is not None and f == g and len(f.terms) == 1
+        if alike and f is not None and f == g and len(f.terms) == 1
     }
     axes = [counter for counter in dict.fromkeys([*a.path, *b.path]) if counter not in same]
     return relation(a.place, b.place, axes) is Relation.APART

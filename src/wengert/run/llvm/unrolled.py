@@ -61,11 +61,17 @@ def _along(loop: Loop, axis: int) -> Loop:
     n = loop.shape[axis]
     made = Loop((*loop.shape[:axis], *loop.shape[axis + 1 :]), equations=loop.equations)
 
+    numbers: dict[Any, int] = {}
+
     def access(number: int, step: int) -> int:
+        """Return the one access to a place, as pointers of a loop are said not to overlap."""
         view = loop.accesses[number]
         strides = (*view.strides[:axis], *view.strides[axis + 1 :])
-        made.accesses.append(View(view.buffer, view.offset + step * view.strides[axis], strides, made.shape))
-        return len(made.accesses) - 1
+        at = View(view.buffer, view.offset + step * view.strides[axis], strides, made.shape)
+        found = numbers.setdefault((at.buffer, at.offset, at.strides), len(made.accesses))
+        if found == len(made.accesses):
+            made.accesses.append(at)
+        return found
 
     def add(item: Any) -> int:
         made.body.append(item)
