@@ -238,6 +238,7 @@ def test_places() -> None:
     assert relation(at(one_j), at(one_j), [j]) is Relation.EQUAL
     assert relation(at(one_j), at(one_j.plus(Affine(1))), [j]) is Relation.CROSS
     assert relation(at(one_i, one_j), at(one_j, one_j), [j]) is Relation.APART
+    assert relation(at(one_i), at(one_j), [i, j]) is Relation.CROSS  # j < i, but also less than other i
     assert relation(at(one_i.times(-1).plus(Affine(n - 1))), at(one_i), [i]) is Relation.CROSS
     assert relation(at(one_j), Place(Buffer(4, np.dtype(float)), 0, ((4, 1),), (one_j,)), [j]) is Relation.APART
     unknown = Affine(0, ((Counter(-1, None), 1),))

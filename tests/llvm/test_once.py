@@ -71,6 +71,16 @@ def crossing(m: Any, x: Any) -> Any:
     return total
 
 
+def mirrored(m: Any, x: Any) -> Any:
+    """Entries beside the diagonal are read a second time, in another row of the triangle."""
+    total = 0.0
+    n = len(x)
+    for i in range(n):
+        for j in range(i):
+            total += m[i, j] * x[j] + np.sin(m[j, n - 1 - i]) * x[i]
+    return total
+
+
 VECTOR = np.linspace(-1.0, 2.0, 23)
 MATRIX = np.cos(np.add.outer(np.arange(23.0), np.arange(23.0) ** 2)) + 5.0 * np.eye(23)
 
@@ -91,7 +101,7 @@ def test_how_much_is_filled(function: Any, args: Any, expected: int) -> None:
         np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("function", [triangle, both_sides, crossing])
+@pytest.mark.parametrize("function", [triangle, both_sides, crossing, mirrored])
 def test_matrices(function: Any) -> None:
     gradient = wg.grad(function, argnums=(0, 1))
     for found, wanted in zip(wg.jit(gradient)(MATRIX, VECTOR), gradient(MATRIX, VECTOR), strict=True):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -74,6 +76,22 @@ def test_a_donated_result_is_updated_in_place() -> None:
         x = step(x)
     assert x.ctypes.data == address
     np.testing.assert_array_equal(x, np.full((10, 100), 4.0))
+
+
+TRACED = """
+import sys
+sys.settrace(lambda frame, event, argument: (frame.f_locals, None)[1])
+from wengert.run.llvm import results
+sys.settrace(None)
+import numpy as np
+made = [results.fresh((100,), np.dtype(np.float64)) for _ in range(3)]
+assert not any(np.shares_memory(a, b) for k, a in enumerate(made) for b in made[:k])
+"""
+
+
+def test_a_debugger_during_the_import_does_not_matter() -> None:
+    """It holds what it looks at: variables count once more than they do later."""
+    subprocess.run([sys.executable, "-c", TRACED], check=True)
 
 
 def test_several_threads() -> None:

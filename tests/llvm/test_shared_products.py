@@ -20,6 +20,8 @@ SHAPES = [
     ((1000, 5), (5, 1001)),  # few terms
     ((33, 800), (800, 17)),  # hardly more rows than one task has
     ((16, 3000), (3000, 15)),  # too few rows and columns for two tasks, but long
+    ((16, 2048), (2048, 16)),  # the same, and in single precision BLAS is not needed
+    ((12, 2048), (2048, 16)),
     ((9, 20003), (20003, 8)),  # so long that its sums are cut
     ((31, 5000), (5000, 30)),
     ((7, 80, 90), (7, 90, 60)),  # by the batch

@@ -71,6 +71,27 @@ def test_other_rows_are_waited_for() -> None:
         assert len(teams([first, second])) == 2
 
 
+def test_what_lies_where_something_else_did_is_waited_for() -> None:
+    a, b, c, d = array(), array(), array(), array()
+    loops = [moves(b, a, 10, 0, 0), moves(d, c, 10, 0, 0)]
+    a.offset, b.offset, c.offset, d.offset = 0, 8000, 16000, 24000
+    assert len(teams(loops)) == 1
+    for other in (a, b):  # written where another thread may still read, or write
+        d.offset = other.offset + 8 * COLUMNS
+        assert len(teams(loops)) == 2
+    d.offset, c.offset = 24000, b.offset
+    assert len(teams(loops)) == 2
+
+
+def test_sums_over_the_first_axis_are_not_cut_along_it() -> None:
+    a, b, c, d = Buffer(6 * 7 * 9, FLOAT), Buffer(7 * 9, FLOAT), Buffer(6 * 7 * 9, FLOAT), Buffer(6 * 7 * 9, FLOAT)
+    shape = (6, 7, 9)
+    views = [View(a, 0, (9, 54, 1), shape), View(b, 0, (0, 9, 1), shape)]
+    added = Loop(shape, views, [Load(0)], [Store(1, 0, "add")])
+    copied = Loop(shape, [View(x, 0, (63, 9, 1), shape) for x in (c, d)], [Load(0)], [Store(1, 0)])
+    assert len(teams([added, copied])) == len(teams([copied, added])) == 2
+
+
 @st.composite
 def fields(draw: Any) -> Any:
     """Draw updates of windows of three arrays from windows of the others, of about the same rows."""

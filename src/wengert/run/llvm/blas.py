@@ -87,6 +87,8 @@ def cut(step: Product, threads: int) -> Cut:
         axis, count = ("rows", m) if m >= n else ("columns", n)
         multiple = _MULTIPLES[axis]
         part = max(-(-count // (threads * multiple)) * multiple, _PART)
+        if part >= count:  # computed as a whole, perhaps without BLAS
+            return Cut("batch", batch, batch, 1, alone=narrow_form(step) is not None)
     return Cut(axis, count, part, -(-count // part))
 
 

@@ -85,10 +85,20 @@ def _flat(place: Place) -> Affine:
 
 def _never(f: Affine, g: Affine, axes: Sequence[Counter]) -> bool:
     """Say whether two expressions, each at an iteration of its own, are certain to differ."""
-    moved = [(Counter(c.depth + _OTHER, c.last) if c in axes else c, k) for c, k in g.terms]
-    difference = f.plus(Affine(g.constant, tuple(moved)), -1)
+    difference = f.plus(_elsewhere(g, axes), -1)
     low, high = _extreme(difference, False), _extreme(difference, True)
     return (low is not None and low > 0) or (high is not None and high < 0)
+
+
+def _elsewhere(form: Affine, axes: Sequence[Counter]) -> Affine:
+    """Return an expression at another iteration, where bounds that depend on counters are others, too."""
+
+    def moved(counter: Counter) -> Counter:
+        if counter not in axes:
+            return counter
+        return Counter(counter.depth + _OTHER, None if counter.last is None else _elsewhere(counter.last, axes))
+
+    return Affine(form.constant, tuple((moved(counter), c) for counter, c in form.terms))
 
 
 def _extreme(form: Affine, upper: bool) -> int | None:

@@ -39,7 +39,11 @@ def _later(team: Sequence[tuple[Loop, int]], loop: Loop) -> int | None:
         both = _written(other)
         for view in loop.accesses:
             for before in other.accesses:
-                if view.buffer is not before.buffer or (view.buffer not in written and view.buffer not in both):
+                if view.buffer not in written and before.buffer not in both:
+                    continue
+                if view.buffer is not before.buffer:
+                    if _share_memory(view.buffer, before.buffer):
+                        return None
                     continue
                 rows = _row(view), _row(before)
                 if rows[0] is None or rows[1] is None or view.strides[0] != before.strides[0]:
@@ -54,9 +58,17 @@ def _written(loop: Loop) -> set[Buffer]:
     return {loop.accesses[store.access].buffer for store in loop.stores}
 
 
+def _share_memory(a: Buffer, b: Buffer) -> bool:
+    """Say whether one buffer lies where the other one did, which is done with: threads that do not wait are not."""
+    if a.offset < 0 or b.offset < 0 or a.kind != "arena" or b.kind != "arena":
+        return False
+    ends = [buffer.offset + buffer.size * int(buffer.dtype.itemsize) for buffer in (a, b)]
+    return a.offset < ends[1] and b.offset < ends[0]
+
+
 def _by_rows(loop: Loop) -> bool:
-    """Say whether it costs nothing to run a nest row by row: along its first axis from the outside."""
-    if len(loop.shape) < 2 or any(store.at for store in loop.stores):
+    """Say whether a nest can run row by row, along its first axis from the outside, and it costs nothing."""
+    if len(loop.shape) < 2 or any(store.at or not loop.accesses[store.access].strides[0] for store in loop.stores):
         return False
     costs = [sum(stride_cost(s[-1]) for s in canonical(loop.shape, loop.accesses, n)[1]) for n in (0, 1)]
     return costs[1] <= costs[0]
