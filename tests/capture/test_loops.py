@@ -307,3 +307,21 @@ def another_name_from_a_choice_in_a_loop(u, v, s, n):
 @pytest.mark.filterwarnings("ignore:Under wg.jit:RuntimeWarning")
 def test_another_name_of_an_array_is_not_lost(f, n):
     check(f, X, X[::-1].copy(), 0.6, n, static=3, grad=(0, 1, 2))
+
+
+@pytest.mark.parametrize("stop", ["i", "1"])
+def test_a_view_that_a_loop_may_leave_alone_is_still_a_view(stop):
+    """The loop within may run not at all; then v is a part of m, which is written into later."""
+
+    def view(m):
+        m, v = m.copy(), np.ones(9)
+        for i in range(6, 0, -1):
+            v = m[:, i + 1]
+            for _ in range(i if stop == "i" else 1, 1, -1):
+                v = np.sum(m, 0)
+        for i in range(1, 8, 2):
+            m[i] += 0.4
+        return np.sum(v)
+
+    m = np.random.default_rng(0).random((9, 9))
+    np.testing.assert_allclose(wg.jit(view)(m), view(m), rtol=1e-12)

@@ -44,7 +44,9 @@ def emit(recorder: Any, part: Part, check: Part | None) -> Any:
             length = int(count)
         else:
             length, counted, given = recorder.steps.bound, True, [operand(count, COUNTER)]
-    origins = _origins(slots, None if kinds or recorder.test is not None else length)
+    # How often it runs, if that is known; ``length`` may be no more than a bound.
+    times = None if counted or kinds or recorder.test is not None else length
+    origins = _origins(slots, times)
     starts = [_start(slot) for slot in carried] + ([np.int64(NEXT)] if kinds else [])
     operands = [*given, *[_start(slot) for slot in kept], *made.captured.values, *starts]
     params = parameters(
@@ -52,7 +54,7 @@ def emit(recorder: Any, part: Part, check: Part | None) -> Any:
     )
     outs = apply("loop", operands, params)
     values = {id(slot): out for slot, out in zip(carried, outs, strict=False)}
-    _assign(recorder, values, origins, None if kinds or recorder.test is not None else length)
+    _assign(recorder, values, origins, times)
     note(recorder.site, _text(recorder, length, counted, carried))
     if not kinds or RETURN not in kinds:
         return None
@@ -170,8 +172,9 @@ def _assign(recorder: Any, values: dict[int, Any], origins: dict[int, tuple[Any,
             finals[id(slot)] = made = result(out, slot.aval, is_array)
             if is_array:
                 goes_on(made, slot.end_object)
-                known = [slot.end_object] if slot.outside else [] if length is not None else [slot.start]
-                if slot.outside or length is None:
+                # It is an array from outside, or, after no iteration at all, what it was.
+                known = [slot.end_object] * slot.outside + [slot.start] * (length is None)
+                if known:
                     keep_apart(recorder.site, made, *known)
         elif written:
             finals[id(slot)] = (origin.start, out)
