@@ -325,3 +325,18 @@ def test_a_view_that_a_loop_may_leave_alone_is_still_a_view(stop):
 
     m = np.random.default_rng(0).random((9, 9))
     np.testing.assert_allclose(wg.jit(view)(m), view(m), rtol=1e-12)
+
+
+def test_a_view_of_an_array_that_the_body_makes_is_still_a_view():
+    def view(m):
+        c, v = np.zeros((9, 9)), np.ones(9)
+        m = m.copy()
+        for i in range(1, 7):
+            m[:, 1:] = 0.5 * m[:, :-1]
+            c = np.exp(m) - m
+            v = c[i, ::-1]
+        v[1:] = 0.5
+        return np.sum(c) + np.sum(v)
+
+    m = np.random.default_rng(0).random((9, 9))
+    np.testing.assert_allclose(wg.jit(view)(m), view(m), rtol=1e-12)

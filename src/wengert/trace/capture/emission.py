@@ -14,6 +14,7 @@ from ...core.tree import unflatten
 from ...ops.loop_operands import COUNTER, parameters
 from ...ops.subgraph import SubGraph
 from ..bodies import Part
+from ..outside import root_of
 from ..tracer import Tracer
 from .notes import NotCapturedError, goes_on, keep_apart, note
 from .parts import Captured, apply, converted, operand, result
@@ -156,6 +157,7 @@ def _assign(recorder: Any, values: dict[int, Any], origins: dict[int, tuple[Any,
     """Give variables and arrays the values that the loop leaves."""
     slots = recorder.slots
     finals: dict[int, Any] = {}
+    shared: dict[int, list[Any]] = {}
     for slot in slots:
         if slot.unchanged:
             finals[id(slot)] = slot.start
@@ -176,10 +178,15 @@ def _assign(recorder: Any, values: dict[int, Any], origins: dict[int, tuple[Any,
                 known = [slot.end_object] * slot.outside + [slot.start] * (length is None)
                 if known:
                     keep_apart(recorder.site, made, *known)
+                if slot.end_object is not None:
+                    shared.setdefault(id(root_of(slot.end_object)), []).append(made)
         elif written:
             finals[id(slot)] = (origin.start, out)
         else:
             finals[id(slot)] = origin.start
+    for arrays in shared.values():
+        if len(arrays) > 1:  # one is a view of another that the body made
+            keep_apart(recorder.site, *arrays)
     for slot in slots:
         found = finals[id(slot)]
         if isinstance(found, tuple):
