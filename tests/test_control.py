@@ -126,6 +126,22 @@ def test_choices() -> None:
     assert float(wg.grad(lambda x: wg.cond(x > 0, np.log, lambda x: x * 0, x))(0.0)) == 0.0
 
 
+def test_a_choice_without_operands_in_a_batch() -> None:
+    def f(x: Any) -> Any:
+        s = 1.0
+        for i in range(1):
+            if x[0] > 0.4:
+                s = np.tanh(s) - x[i + 1]
+            else:
+                s = np.tanh(s) - x[i + 2]
+            if s > 3.0:
+                break
+        return s
+
+    xs = np.random.default_rng(0).random((4, 3))
+    np.testing.assert_allclose(wg.jit(wg.vmap(f))(xs), [f(x) for x in xs])
+
+
 def test_a_choice_inside_a_loop_reads_a_large_array_in_place() -> None:
     data = np.random.default_rng(2).normal(size=50)
 

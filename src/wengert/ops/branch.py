@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval, aval
+from ..core.builder import inline
 from ..core.evaluate import evaluate
 from ..core.graph import Graph
 from ..core.primitive import Primitive, Sample, primitive
@@ -216,8 +217,8 @@ def _batch(size: int, args: Sequence[Any], flags: Sequence[bool], *, branches: B
         return tuple([with_batch(size, x, b) for x, b in zip(made, found, strict=True)])
     # Entries of the batch choose differently: all branches run, and each entry takes its own.
     every = (True,) * len(branches[0].outputs)
-    results = [record_into(batched(branch, size, on, every), xs) for branch in branches]
     b = index.builder
+    results = [inline(batched(branch, size, on, every), b, xs) for branch in branches]
     number = index if index.dtype.kind != "b" else b.apply_named("convert", index, dtype=np.dtype(np.int64))
     outs = list(results[-1])
     for k in range(len(branches) - 2, -1, -1):
