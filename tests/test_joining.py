@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert.core.graph import Graph
 from wengert.core.verify import verify
 from wengert.run.interpreter import Program
 from wengert.run.tiers import as_it_runs
 from wengert.transforms.joining import with_parts_joined
+
+from .test_cleared import names
 
 
 def gated(x: Any) -> Any:
@@ -36,16 +37,6 @@ def over_time(x: Any) -> Any:
     for _ in range(6):
         h = np.concatenate([np.tanh(h[:, :4]) * h[:, 4:], np.sin(h[:, 4:])], axis=1)
     return np.sum(h * h)
-
-
-def names(graph: Graph) -> list[str]:
-    found = []
-    for equation in graph.equations:
-        found.append(equation.primitive.name)
-        for _, value in equation.params:
-            if isinstance(value, Graph):
-                found += names(value)
-    return found
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -131,6 +132,18 @@ class Graph:
             If the text is no graph of a schema version known here, or breaks a rule of graphs.
         """
         return verify(serialize.from_dict(json.loads(text), Graph, Equation))
+
+
+def uses(graph: Graph) -> Counter[int]:
+    """Return how often each value is read, by equations and as an output."""
+    found = Counter(i for equation in graph.equations for i in equation.inputs)
+    found.update(graph.outputs)
+    return found
+
+
+def makers(graph: Graph) -> dict[int, Equation]:
+    """Return for each value that an equation makes the equation."""
+    return {i: equation for equation in graph.equations for i in equation.outputs}
 
 
 def prune(equations: Sequence[Equation], outputs: Iterable[int]) -> list[Equation]:

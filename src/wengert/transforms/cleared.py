@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Final
 
-from ..core.graph import Equation, Graph
+from ..core.graph import Equation, Graph, makers, uses
 from ..core.primitive import lookup
 
 _ADDS: Final = frozenset({"gather_add", "slice_add"})
@@ -23,13 +23,11 @@ def without_clearing(graph: Graph) -> Graph:
     """Return a graph with the same outputs; the graph itself where nothing is cleared and then added to."""
     if not any(equation.primitive.name == "gather_add" for equation in graph.equations):
         return graph
-    uses = Counter(i for equation in graph.equations for i in equation.inputs)
-    uses.update(graph.outputs)
-    maker = {o: equation for equation in graph.equations for o in equation.outputs}
+    used, maker = uses(graph), makers(graph)
     moved: dict[int, list[Equation]] = {}
     for equation in graph.equations:
         if equation.primitive.name == "gather_add" and id(equation) not in moved:
-            _find(equation, maker, uses, moved, graph)
+            _find(equation, maker, used, moved, graph)
     if not moved:
         return graph
     again = [e for equation in graph.equations for e in moved.get(id(equation), (equation,))]
@@ -37,19 +35,19 @@ def without_clearing(graph: Graph) -> Graph:
 
 
 def _find(
-    last: Equation, maker: dict[int, Equation], uses: Counter[int], moved: dict[int, list[Equation]], graph: Graph
+    last: Equation, maker: dict[int, Equation], used: Counter[int], moved: dict[int, list[Equation]], graph: Graph
 ) -> None:
     """Note what takes the place of an addition and of what it is added to, if that begins with clearing."""
     chain: list[Equation] = []
     value = last.inputs[0]
-    while uses[value] == 1 and value in maker and id(maker[value]) not in moved:
+    while used[value] == 1 and value in maker and id(maker[value]) not in moved:
         below = maker[value]
         if below.primitive.name not in _ADDS:
             break
         chain.append(below)
         value = below.inputs[0]
     first = maker.get(value)
-    if first is None or uses[value] != 1 or id(first) in moved or not _clears(first, last, maker, graph):
+    if first is None or used[value] != 1 or id(first) in moved or not _clears(first, last, maker, graph):
         return
     ends = [*[e.outputs for e in [first, *reversed(chain)]][:-1], last.outputs]
     put = lookup("gather_set")

@@ -7,12 +7,11 @@ from, and the computation is that much smaller.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
 from ..core.builder import Builder
-from ..core.graph import Equation, Graph
+from ..core.graph import Equation, Graph, makers, uses
 from ..ops.subgraph import remake
 
 _SMALLER: Final = 2
@@ -33,9 +32,7 @@ class _Reader:
         self.old = graph
         self.builder = Builder(reuse=True)
         self.env: dict[int, Any] = {i: self.builder.input(graph.avals[i]) for i in graph.inputs}
-        self.uses = Counter(i for equation in graph.equations for i in equation.inputs)
-        self.uses.update(graph.outputs)
-        self.makers = {i: equation for equation in graph.equations for i in equation.outputs}
+        self.uses, self.makers = uses(graph), makers(graph)
 
     def graph(self) -> Graph:
         """Return the graph recorded anew."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from ..core.graph import Equation, Graph
+from ..core.graph import Equation, Graph, makers, uses
 from ..core.primitive import lookup
 from .simplify import part_span
 
@@ -22,13 +22,11 @@ def with_parts_joined(graph: Graph) -> Graph:
     """Return a graph with the same outputs; the graph itself where no parts are added to zeros."""
     if not any(equation.primitive.name == "slice_add" for equation in graph.equations):
         return graph
-    uses = Counter(i for equation in graph.equations for i in equation.inputs)
-    uses.update(graph.outputs)
-    maker = {o: equation for equation in graph.equations for o in equation.outputs}
+    used, maker = uses(graph), makers(graph)
     instead: dict[int, Equation | None] = {}
     for equation in reversed(graph.equations):
         if equation.primitive.name == "slice_add" and id(equation) not in instead:
-            chain = _chain(equation, maker, uses)
+            chain = _chain(equation, maker, used)
             joined = _joined(chain, maker, graph)
             if joined is not None:
                 instead |= {id(below): None for below in chain}
@@ -40,10 +38,10 @@ def with_parts_joined(graph: Graph) -> Graph:
     return Graph(graph.avals, graph.inputs, kept, graph.outputs, graph.names, graph.constants)
 
 
-def _chain(last: Equation, maker: dict[int, Equation], uses: Counter[int]) -> list[Equation]:
+def _chain(last: Equation, maker: dict[int, Equation], used: Counter[int]) -> list[Equation]:
     """Return an addition to a part and those before it of whose results nobody else knows, the last one first."""
     chain = [last]
-    while uses[chain[-1].inputs[0]] == 1:
+    while used[chain[-1].inputs[0]] == 1:
         below = maker.get(chain[-1].inputs[0])
         if below is None or below.primitive.name != "slice_add":
             break

@@ -32,7 +32,7 @@ def compute_again(steps: list[Any], kept: Collection[Buffer]) -> list[Any]:
     for k in reversed(range(len(steps))):
         if not isinstance(steps[k], Loop):
             continue
-        for buffer in [steps[k].accesses[store.access].buffer for store in steps[k].stores]:
+        for buffer in steps[k].written:
             found = users[buffer]
             if buffer in kept or buffer.kind != "arena" or len(found) != 2 or found[0] != k:
                 continue
@@ -130,5 +130,5 @@ def _access(accesses: list[View], view: View) -> int:
 
 def _written(step: Any) -> set[Buffer]:
     if isinstance(step, Loop):
-        return {step.accesses[store.access].buffer for store in step.stores}
+        return set(step.written)
     return set(touched(step))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ...core.bounds import Affine, counter_of
-from ...core.graph import Equation, Graph
+from ...core.graph import Equation, Graph, makers
 from .again import compute_again
 from .destinations import put_in_place, reuse
 from .fission import parted
@@ -179,9 +179,9 @@ def _kept_in_place(branches: tuple[Graph, ...]) -> list[int | None]:
 
 def _origin(graph: Graph, i: int) -> int | None:
     """Return the number of the input that a value is, with parts of it overwritten; None if it is none."""
-    makers = {o: equation for equation in graph.equations for o in equation.outputs}
-    while i in makers:
-        equation = makers[i]
+    maker = makers(graph)
+    while i in maker:
+        equation = maker[i]
         name, params = equation.primitive.name, dict(equation.params)
         if name in _INPLACE:
             i = equation.inputs[0]

@@ -64,7 +64,7 @@ def _touched(loop: Loop, stores: list[Store]) -> set[int]:
 def _groups(loop: Loop) -> list[list[Store]]:
     """Return stores in groups that share no more than loads of what the loop does not write."""
     groups: list[tuple[set[Any], list[Store]]] = []
-    written = {loop.accesses[store.access].buffer for store in loop.stores}
+    written = set(loop.written)
     for store in loop.stores:
         ties: set[Any] = {j for j in needed_for(loop, [store]) if not isinstance(loop.body[j], Load | Const)}
         ties |= {loop.accesses[k].buffer for k in _touched(loop, [store])} & written

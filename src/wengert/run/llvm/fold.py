@@ -109,7 +109,7 @@ def _only_reader(loop: Loop, value: int) -> int | None:
 
 def _writes(step: Any) -> set[Buffer]:
     if isinstance(step, Loop):
-        return {step.accesses[store.access].buffer for store in step.stores}
+        return set(step.written)
     if isinstance(step, Product):
         return {step.out.buffer}
     return set(touched(step))

@@ -175,6 +175,11 @@ class Loop:
     stores: list[Store] = field(default_factory=list)
     equations: list[int] = field(default_factory=list)
 
+    @property
+    def written(self) -> list[Buffer]:
+        """Return the buffers that the stores go to, in their order."""
+        return [self.accesses[store.access].buffer for store in self.stores]
+
 
 def needed_for(loop: Loop, stores: Sequence[Store]) -> set[int]:
     """Return the items that stores of a loop depend on."""

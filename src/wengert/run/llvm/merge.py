@@ -31,8 +31,7 @@ from .loops import (
     stride_cost,
     used,
 )
-from .nests import written
-from .plan import touched
+from .plan import touched, written
 from .rows import injective
 from .views import may_overlap
 
@@ -72,7 +71,7 @@ class _Member:
         self.touched = frozenset(touched(step))
         self.loop = isinstance(step, Loop) and math.prod(step.shape) > SMALL and not _scatters(step)
         if isinstance(step, Loop):
-            self.writes = frozenset(step.accesses[store.access].buffer for store in step.stores)
+            self.writes = frozenset(step.written)
         elif isinstance(step, Repeat):
             self.writes = frozenset(written(step)) & self.touched
         else:

@@ -14,13 +14,13 @@ the same places by different ways become two nests.  The order of additions chan
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from ...core.bounds import Affine, Counter
-from .loops import Buffer, Choice, Fill, Loop, Nest, Repeat, View, needed_for, used
+from .loops import Buffer, Choice, Loop, Nest, Repeat, View, needed_for, used
 from .meeting import Relation, injective, relation
-from .plan import touched
+from .plan import written
 from .rolling import roll
 from .skewed import find_skew
 from .straight import Known, Reading, Straight, Unfit
@@ -60,23 +60,6 @@ def _visit(step: Any, known: Known, counters: dict[Counter, Buffer]) -> None:
         known.follow(step)
         return
     known.forget(written(step))
-
-
-def written(step: Any) -> Iterator[Buffer]:
-    """Yield the buffers that a step may write."""
-    if isinstance(step, Loop):
-        for store in step.stores:
-            yield step.accesses[store.access].buffer
-    elif isinstance(step, Fill):
-        yield step.buffer
-    elif isinstance(step, Repeat | Choice):
-        if isinstance(step, Repeat):
-            yield step.counter
-        for steps in [step.test, step.body] if isinstance(step, Repeat) else step.branches:
-            for part in steps:
-                yield from written(part)
-    else:
-        yield from touched(step)
 
 
 def _nests(step: Repeat, known: Known, counter: Counter, depth: int) -> list[Nest]:

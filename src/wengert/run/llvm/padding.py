@@ -9,11 +9,10 @@ places rather than written to memory and read back.
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ...core.graph import Graph
+from ...core.graph import Graph, uses
 from .cost import item_cost
 from .loops import Buffer, Const, Load, Loop, Op, Shape, View, whole
 from .steps import Steps
@@ -35,8 +34,7 @@ class Padded:
 
 def sums_of_padded(graph: Graph) -> tuple[dict[int, Padded], set[int]]:
     """Return the values of a graph that are sums of padded values, and the values that then need not exist."""
-    uses = Counter(i for equation in graph.equations for i in equation.inputs)
-    uses.update(graph.outputs)
+    used = uses(graph)
     full: dict[int, Any] = {}
     found: dict[int, Padded] = {}
     inner: set[int] = set()
@@ -51,7 +49,7 @@ def sums_of_padded(graph: Graph) -> tuple[dict[int, Padded], set[int]]:
                 continue
             if x in full:
                 found[out] = Padded(full[x], axis, ((v, start),))
-            elif x in found and uses[x] == 1 and found[x].axis == axis and len(found[x].terms) < 4:
+            elif x in found and used[x] == 1 and found[x].axis == axis and len(found[x].terms) < 4:
                 found[out] = Padded(found[x].value, axis, (*found.pop(x).terms, (v, start)))
                 inner.add(x)
     return {out: padded for out, padded in found.items() if len(padded.terms) > 1}, inner

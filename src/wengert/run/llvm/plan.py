@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from .loops import Buffer, Call, Choice, Fill, Loop, Product, Python, Repeat, Rows
@@ -25,6 +26,24 @@ def touched(step: Any) -> list[Buffer]:
     assert isinstance(step, Python)
     more = step.scratch if isinstance(step, Call) else []
     return [*(view.buffer for view in step.inputs), *step.outputs, *more]
+
+
+def written(step: Any) -> Iterator[Buffer]:
+    """Yield the buffers that a step may write."""
+    if isinstance(step, Loop):
+        yield from step.written
+    elif isinstance(step, Fill):
+        yield step.buffer
+    elif isinstance(step, Repeat):
+        yield step.counter
+        for part in [*step.before, *step.test, *step.body, *step.after]:
+            yield from written(part)
+    elif isinstance(step, Choice):
+        for branch in step.branches:
+            for part in branch:
+                yield from written(part)
+    else:
+        yield from touched(step)
 
 
 def with_fills(steps: list[Any], fills: list[Fill]) -> list[Any]:

@@ -301,4 +301,4 @@ def _written(step: Any) -> Iterator[Buffer]:
         if isinstance(inner, Fill):
             yield inner.buffer
         elif isinstance(inner, Loop):
-            yield from [inner.accesses[store.access].buffer for store in inner.stores]
+            yield from inner.written

@@ -21,9 +21,9 @@ from typing import Any, Final
 import numpy as np
 
 from ...core.bounds import Affine, Counter
-from .loops import Buffer, Choice, Const, Load, Loop, Op, Outside, Pick, Repeat, Store, View, whole
+from .loops import Buffer, Const, Load, Loop, Op, Outside, Pick, Repeat, Store, View, whole
 from .meeting import Place, Relation, relation
-from .plan import touched
+from .plan import touched, written
 from .straight import Known, is_number
 
 _INDEX: Final = np.dtype(np.int64)
@@ -48,15 +48,15 @@ def roll(step: Repeat, known: Known, counter: Counter, counters: Mapping[Counter
     """
     if step.test or step.going is not None or step.nests:
         return
-    written = _written(step)
-    if not written:
+    arrays = _written(step)
+    if not arrays:
         return
-    reached = _reached(step, known, written)
+    reached = _reached(step, known, arrays)
     windows = []
-    for buffer in written:
+    for buffer in arrays:
         if buffer in reached:
             windows += _windows(reached[buffer], counter, step.reverse)
-    moving = {buffer for part in step.body for buffer in _all_written(part)} | {step.counter}
+    moving = {buffer for part in step.body for buffer in written(part)} | {step.counter}
     places = _Places(known, counters, moving)
     windows = [w for w in windows if all(places.can_reach(place) for place in w.places)]
     if not windows:
@@ -76,18 +76,8 @@ def _written(step: Repeat) -> list[Buffer]:
     found: dict[Buffer, None] = {}
     for part in step.body:
         if isinstance(part, Loop) and math.prod(part.shape) == 1:
-            found.update(dict.fromkeys([part.accesses[store.access].buffer for store in part.stores]))
+            found.update(dict.fromkeys(part.written))
     return [buffer for buffer in found if buffer.size > 1 and buffer.dtype.kind in "fiub"]
-
-
-def _all_written(part: Any) -> list[Buffer]:
-    if isinstance(part, Loop):
-        return [part.accesses[store.access].buffer for store in part.stores]
-    if isinstance(part, Repeat | Choice):
-        lists = [part.test, part.body] if isinstance(part, Repeat) else part.branches
-        found = [buffer for steps in lists for inner in steps for buffer in _all_written(inner)]
-        return [part.counter, *found] if isinstance(part, Repeat) else found
-    return touched(part)
 
 
 # -- what is reached --------------------------------------------------------------------------------------------------
@@ -109,10 +99,10 @@ class Reach:
         return self.loop.stores[self.store].how if self.store >= 0 else "get"
 
 
-def _reached(step: Repeat, known: Known, written: Sequence[Buffer]) -> dict[Buffer, list[Reach]]:
+def _reached(step: Repeat, known: Known, arrays: Sequence[Buffer]) -> dict[Buffer, list[Reach]]:
     """Return for arrays, in order, all that reaches them; without arrays of which that is not known."""
     within = known.copy()
-    found: dict[Buffer, list[Reach]] = {buffer: [] for buffer in written}
+    found: dict[Buffer, list[Reach]] = {buffer: [] for buffer in arrays}
     for part in step.body:
         if isinstance(part, Loop) and math.prod(part.shape) == 1:
             for reach in reaches(part, within.of_items(part)):
@@ -122,7 +112,7 @@ def _reached(step: Repeat, known: Known, written: Sequence[Buffer]) -> dict[Buff
         else:
             for buffer in touched(part):
                 found.pop(buffer, None)
-            within.forget(_all_written(part))
+            within.forget(written(part))
     return {buffer: reached for buffer, reached in found.items() if all(None not in r.place.forms for r in reached)}
 
 

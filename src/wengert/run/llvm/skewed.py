@@ -20,6 +20,7 @@ from typing import Any, Final
 from ...core.bounds import Affine, Counter
 from .loops import Buffer, Fill, Loop, Op, Repeat, Skew
 from .meeting import Place, Relation, relation
+from .plan import written
 from .rolling import reaches
 from .straight import Known
 
@@ -96,15 +97,7 @@ def _is_point(step: Any) -> bool:
 
 
 def _written(steps: Sequence[Any]) -> set[Buffer]:
-    found: set[Buffer] = set()
-    for step in steps:
-        if isinstance(step, Fill):
-            found.add(step.buffer)
-        elif isinstance(step, Loop):
-            found.update([step.accesses[store.access].buffer for store in step.stores])
-        else:
-            found |= {step.counter, *_written([*step.before, *step.body, *step.after])}
-    return found
+    return {buffer for step in steps for buffer in written(step)}
 
 
 def _accesses(step: Repeat, inner: Repeat, known: Known, depth: int) -> tuple[Counter, list[Access]] | None:

@@ -103,7 +103,7 @@ class Known:
                 count = a if b == Affine(0) else b if a == Affine(0) else None
                 if count is not None:
                     counts[j] = count
-        self.forget([loop.accesses[store.access].buffer for store in loop.stores])
+        self.forget(loop.written)
         for store in loop.stores:
             view = loop.accesses[store.access]
             if is_number(view) and store.how == "set":

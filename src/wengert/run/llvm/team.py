@@ -33,10 +33,10 @@ def _later(team: Sequence[tuple[Loop, int]], loop: Loop) -> int | None:
     """Return how many rows later a nest is to be cut that joins others; None if it has to wait for them."""
     if not all(_by_rows(other) for other in (team[0][0], loop)):
         return None
-    written = _written(loop)
+    written = set(loop.written)
     needed = set()
     for other, later in team:
-        both = _written(other)
+        both = set(other.written)
         for view in loop.accesses:
             for before in other.accesses:
                 if view.buffer not in written and before.buffer not in both:
@@ -52,10 +52,6 @@ def _later(team: Sequence[tuple[Loop, int]], loop: Loop) -> int | None:
     if len(needed) > 1:
         return None
     return needed.pop() if needed else 0
-
-
-def _written(loop: Loop) -> set[Buffer]:
-    return {loop.accesses[store.access].buffer for store in loop.stores}
 
 
 def _share_memory(a: Buffer, b: Buffer) -> bool:

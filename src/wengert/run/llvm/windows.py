@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-from ...core.graph import Graph
+from ...core.graph import Graph, uses
 from .loops import Buffer, Op, Shape, View, c_strides
 from .scope import Scope
 from .steps import Steps
@@ -86,8 +86,7 @@ def added_windows(graph: Graph, taken: set[int]) -> dict[int, tuple[Added, int]]
     dict
         Result of an equation -> the windows it belongs to, and the number of its term.
     """
-    uses = Counter(i for equation in graph.equations for i in equation.inputs)
-    uses.update(graph.outputs)
+    used = uses(graph)
     open_ends: dict[int, Added] = {}
     members: dict[int, tuple[Added, int]] = {}
     negative_of: dict[int, int] = {}
@@ -111,7 +110,7 @@ def added_windows(graph: Graph, taken: set[int]) -> dict[int, tuple[Added, int]]
             starts, steps = tuple(start for start, _, _ in window), [step for _, _, step in window]
         if math.prod(shape) < _LEAST or any(step != 1 for step in steps):
             continue
-        found = open_ends.pop(x, None) if uses[x] == 1 else None
+        found = open_ends.pop(x, None) if used[x] == 1 else None
         if found is None or x == v or (found.axes, found.indices) != (axes, tuple(indices)):
             if found is not None:
                 open_ends[x] = found
