@@ -98,7 +98,7 @@ def _with(reader: Loop, read: int, source: Loop, wanted: list[int], store: Store
         item = source.body[j]
         changes: dict[str, Any] = {}
         if hasattr(item, "access"):
-            changes["access"] = _access(accesses, source.accesses[item.access])
+            changes["access"] = access_number(accesses, source.accesses[item.access])
         for name in ("args", "at"):
             if hasattr(item, name):
                 changes[name] = tuple([numbers[i] for i in getattr(item, name)])
@@ -106,19 +106,19 @@ def _with(reader: Loop, read: int, source: Loop, wanted: list[int], store: Store
         front.append(replace(item, **changes) if changes else item)
     shift = len(front)
     again = {k: numbers[store.item] if item == Load(read) else shift + k for k, item in enumerate(reader.body)}
-    body = [*front, *[_renumbered(item, again) for item in reader.body]]
+    body = [*front, *[renumbered(item, again) for item in reader.body]]
     stores = [replace(s, item=again[s.item], at=tuple([again[j] for j in s.at])) for s in reader.stores]
     made = used(Loop(reader.shape, accesses, body, stores))
     made.equations = reader.equations
     return made
 
 
-def _renumbered(item: Any, numbers: dict[int, int]) -> Any:
+def renumbered(item: Any, numbers: dict[int, int]) -> Any:
     changes = {name: tuple([numbers[j] for j in getattr(item, name)]) for name in ("args", "at") if hasattr(item, name)}
     return replace(item, **changes) if changes else item
 
 
-def _access(accesses: list[View], view: View) -> int:
+def access_number(accesses: list[View], view: View) -> int:
     """Return the number of an access: one that there is already, or a new one."""
     for k, other in enumerate(accesses):
         places = [(v.offset, v.strides, v.indexed) for v in (other, view)]

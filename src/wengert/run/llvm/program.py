@@ -27,6 +27,7 @@ from .once import write_once
 from .plan import place, with_fills
 from .pointers import blas_threads
 from .region import Region
+from .rematerialize import rematerialize
 from .results import LARGE, Block, fresh
 from .rows import share
 from .runtime import PARALLEL, ROWS, library, runner
@@ -107,6 +108,7 @@ class NativeProgram:
         self.graph = graph = without_rows(graph)
         fused = Fused(graph)
         fold_products(fused.steps)
+        rematerialize(fused.steps)
         self._taken = take_over(fused, donated) if donated else []
         self.steps = share(turn(with_fills(unrolled(parted(fused.steps)), fused.fills)), POOL.size)
         tasks = [step.tasks for step in self.steps if isinstance(step, Rows)]
