@@ -247,3 +247,23 @@ def test_places() -> None:
     assert injective(at(one_i, one_j), [i, j])
     assert not injective(at(one_i.plus(one_j)), [i, j])
     assert not injective(at(one_i), [j])
+
+
+def overwritten_twice(m: Any, u: Any) -> Any:
+    """Backwards, an entry is cleared, and read again after something was added elsewhere: then it is 0."""
+    m = m.copy()
+    total = 0.0
+    for i in range(2, len(m) - 1):
+        for j in range(2, len(m) - 1):
+            total += 0.4 * m[i + 1, j] + 0.3 * m[i + 1, j]
+            m[i, j] = 0.4 * m[i + 1, j + 1] + 0.3 * m[i + 1, j + 1]
+            m[i, j] = 0.4 * m[i + 1, j] + 0.3 * u[i, j]
+    return np.sum(np.sin(m)) + total
+
+
+def test_what_is_read_after_a_write_is_what_was_written() -> None:
+    rng = np.random.default_rng(4)
+    m, u = rng.random((9, 9)), rng.random((9, 9))
+    slopes = wg.grad(overwritten_twice, argnums=(0, 1))(m, u)
+    for found, wanted in zip(wg.jit(wg.grad(overwritten_twice, argnums=(0, 1)))(m, u), slopes, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)

@@ -126,7 +126,7 @@ def _check_read(read: Reading, h: int, groups: list[list[Any]], axes: Sequence[C
             found = relation(write.place, read.place, axes)
             if found is Relation.APART:
                 continue
-            in_time = h < g or (h == g and read.time < write.time)
+            in_time = h <= g and read.time < write.time
             if found is Relation.CROSS or not in_time or not injective(write.place, axes):
                 raise Unfit
 
