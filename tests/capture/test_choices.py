@@ -234,3 +234,23 @@ def test_branches_whose_writes_do_not_settle_are_python_s_own():
 
     for u, s in ((np.array([0.3, -0.7, 1.1, 0.4]), 0.6), (np.array([0.9, -0.7, 1.1, 0.4]), 0.6)):
         np.testing.assert_allclose(wg.jit(f)(u.copy(), s), f(u.copy(), s), rtol=1e-12)
+
+
+def either_array(x):
+    y = np.sin(x)
+    one = y if x[0] > 0 else np.cos(x)
+    one[:2] = 3.0
+    return np.sum(y * y) + np.sum(one)
+
+
+def either_pair(x):
+    y = np.sin(x)
+    pair = (y, y[1:]) if x[0] > 0 else (2 * y, y[1:])
+    pair[1][:] = 3.0
+    return np.sum(pair[0]) * np.sum(pair[1])
+
+
+@pytest.mark.parametrize("function", [either_array, either_pair])
+def test_what_a_conditional_expression_chooses_may_be_another_variable_s_array(function):
+    for x in (X, -X):
+        check(function, x)

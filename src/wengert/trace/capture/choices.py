@@ -146,7 +146,7 @@ class _Choice:
         blocks: Sequence[Block],
         cells: dict[str, CellType],
         names: list[str],
-        site: Site | None,
+        site: Site,
     ) -> None:
         self.test, self.blocks, self.cells, self.names = test, blocks, cells, names
         self.site = site
@@ -196,7 +196,7 @@ class _Choice:
         for row, out in zip(rows, outs[n:], strict=False):
             row.out = result(out, row.aval, row.is_array)
             goes_on(row.out, *row.objects)
-            if row.shared and self.site is not None:
+            if row.shared:
                 keep_apart(self.site, row.out, *row.shared)
         for item in merged:
             fill(self.cells[item.name], item.content())
@@ -239,7 +239,7 @@ class _Choice:
             return x.object
         mutable = any(is_mutable(leaf.object) for leaf in known)
         shared = [leaf.object for leaf in known if leaf.outside and is_mutable(leaf.object)]
-        if shared and self.site is not None and name in self.site.written:
+        if shared and name in self.site.written:
             raise NotCapturedError(f"{name} is another name of an array after one branch, and is written into")
         places = [None if leaf is None else leaf.place for leaf in pair]
         return _Row(common(x.aval, y.aval, name), mutable, places, shared, [leaf.object for leaf in known])
@@ -326,6 +326,9 @@ class _Branch:
 
 def _chosen(test: Any, then: Block, other: Block) -> Any:
     """Record ``a if test else b``; None if that cannot be done."""
+    site = _site_of(then)
+    if refusal(site):
+        return None
     made: list[Any] = []
 
     def branch(block: Block) -> Block:
@@ -335,7 +338,7 @@ def _chosen(test: Any, then: Block, other: Block) -> Any:
         return run
 
     box = CellType()
-    choice_ = _Choice(test, [branch(other), branch(then)], {"the value": box}, ["the value"], None)
+    choice_ = _Choice(test, [branch(other), branch(then)], {"the value": box}, ["the value"], site)
     try:
         with attempt():
             choice_.emit()
@@ -347,6 +350,13 @@ def _chosen(test: Any, then: Block, other: Block) -> Any:
         return None
     made.append(box.cell_contents)
     return made
+
+
+def _site_of(block: Block) -> Site:
+    """Return where a conditional expression stands; those of one line are one."""
+    code = block.__code__  # type: ignore[attr-defined]
+    none: frozenset[str] = frozenset()
+    return Site(code.co_filename, code.co_firstlineno, code.co_name, "if", none, none, none, none, none, none)
 
 
 def _differ(name: str, a: Any, b: Any) -> str:
