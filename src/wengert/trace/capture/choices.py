@@ -354,7 +354,7 @@ def _chosen(test: Any, then: Block, other: Block) -> Any:
 
 def _site_of(block: Block) -> Site:
     """Return where a conditional expression stands; those of one line are one."""
-    code = block.__code__  # type: ignore[attr-defined]
+    code = block.__code__
     none: frozenset[str] = frozenset()
     return Site(code.co_filename, code.co_firstlineno, code.co_name, "if", none, none, none, none, none, none)
 
