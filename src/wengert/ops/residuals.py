@@ -189,7 +189,8 @@ def _cut(
         if i in seen:
             continue
         seen.add(i)
-        network.join((i, "in"), (i, "out"), max(primal.avals[i].nbytes, 1))
+        # Of as many bytes, rather keep what others may keep or have anyway.
+        network.join((i, "in"), (i, "out"), 2 * max(primal.avals[i].nbytes, 1) - (i in fixed))
         if i in made and _is_cheap(primal, made[i][1]):
             for j in made[i][1].inputs:
                 if j not in constant:

@@ -11,6 +11,7 @@ from ..core.graph import Graph, prune
 from ..ops.subgraph import enters
 from .forward import instantiate, push, tangent_aval
 from .simplify import simplify
+from .sinking import sunk
 from .trips import limited
 
 
@@ -59,7 +60,7 @@ def linearize(graph: Graph, active: Sequence[bool], reuse: bool = True) -> Linea
 @enters("split")
 def split(graph: Graph, active: Sequence[bool]) -> tuple[Linearized, tuple[bool, ...]]:
     """Return a sub-graph linearized, the linear part with those outputs only that move, and which do."""
-    graph = simplify(graph)  # what goes through a loop or a choice is recorded once and derived often
+    graph = sunk(simplify(graph))  # what goes through a loop or a choice is recorded once and derived often
     builder, primals, tangents, env, dot = _pushed(graph, active, True)
     dots = [dot[i] for i in graph.outputs]
     parts = _parted(graph, builder, primals, tangents, env, dot, [t for t in dots if t is not None])
