@@ -107,3 +107,19 @@ def test_zero_wins_where_nan_would_be_hidden(n: int) -> None:
     expected = wg.grad(hidden)(x, 6)
     assert np.all(np.isfinite(expected))
     np.testing.assert_allclose(wg.jit(wg.grad(hidden), static_argnums=1)(x, 6), expected, rtol=1e-12)
+
+
+def looked_up(x: Any, table: Any) -> Any:
+    """Where entries are read depends on a product in which zero wins."""
+    out = np.zeros(len(x))
+    for i in range(len(x)):
+        slope = wg.grad(lambda z: np.where(z > 0, np.sqrt(z), 0.0))(x[i])
+        out[i] = table[int(3 * slope)] + slope
+    return out
+
+
+@pytest.mark.parametrize("n", [5, 13])
+def test_zero_wins_in_indices(n: int) -> None:
+    x, table = np.linspace(0.5, 2.0, n), np.linspace(1.0, 2.0, 11)
+    x[[0, 3]] = 0.0
+    np.testing.assert_allclose(wg.jit(looked_up)(x, table), looked_up(x, table), rtol=1e-14)

@@ -16,7 +16,7 @@ import itertools
 from typing import Any, Final
 
 from . import ir
-from .hopeful import hoped_for, with_care
+from .hopeful import hoped_for, placing, with_care
 from .lane_code import entry, shuffled
 from .layout import BLOCK, GAPS, IDENTITY, worst
 from .loops import Const, Load, Loop, Op, Outside, Pick
@@ -333,6 +333,7 @@ class Emitter(Memory):
         inline = lanes > 1 or (self.lanes == AUTOMATIC and not all(self.fixed))
         hopeful = lanes > 1 or all(self.fixed)  # LLVM's vectoriser takes no branches
         products: list[int] = []
+        exact = placing(self.loop) if hopeful else set()
         for at, item in enumerate(self.loop.body):
             if at in self.constant:
                 found = self.constant[at]
@@ -351,7 +352,7 @@ class Emitter(Memory):
             else:
                 assert isinstance(item, Op)
                 args = [self.values[j] for j in item.args]
-                if hopeful and hoped_for(item, args):
+                if hopeful and at not in exact and hoped_for(item, args):
                     self.values.append(self.b.fmul(*args))
                     products.append(at)
                 else:

@@ -5,7 +5,8 @@ win, the plain product is nan, and that is rare: so a point, or a vector of poin
 one branch asks whether any of them is nan, and there everything that depends on them is computed again, with care.
 
 Not each product has to be looked at: what is computed from nan by arithmetic is nan too, so it is enough to look at
-the ends of all chains of arithmetic that begin with products.
+the ends of all chains of arithmetic that begin with products.  Products on which it depends where something is read or
+written are computed with care at once.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from . import ir
-from .loops import Op
+from .loops import Loop, Op
 from .scalars import is_plain
 
 _STICKY: Final = frozenset({"add", "sub", "neg", "mul", "madd", "scale", "div", "reciprocal"})
@@ -24,6 +25,15 @@ _STICKY: Final = frozenset({"add", "sub", "neg", "mul", "madd", "scale", "div", 
 def hoped_for(item: Op, args: Sequence[Any]) -> bool:
     """Say whether an operation is a product in which zero may have to win."""
     return item.name == "scale" and not any(map(is_plain, args))
+
+
+def placing(loop: Loop) -> set[int]:
+    """Return the items on which it depends where a loop reads and writes."""
+    found = {j for part in [*loop.body, *loop.stores] for j in getattr(part, "at", ())}
+    for j in reversed(range(len(loop.body))):
+        if j in found:
+            found |= {*getattr(loop.body[j], "args", ()), *getattr(loop.body[j], "at", ())}
+    return found
 
 
 def with_care(
