@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import wengert as wg
 from wengert.run.llvm.compiler import compiled, emit_module
@@ -16,6 +18,8 @@ from wengert.run.llvm.library import loaded
 from wengert.run.llvm.loops import Buffer, Const, Load, Loop, Op, Pick, Store, View
 from wengert.run.llvm.mathlib import FUNCTIONS
 from wengert.run.llvm.vectors import AUTOMATIC, COPY, lanes
+
+from ..test_random_programs import examples
 
 _LENGTHS = [*range(20), 31, 32, 33, 63, 64, 65, 100, 127]
 
@@ -237,3 +241,65 @@ def test_places_that_are_computed_from_constants_are_steady() -> None:
     assert lanes(still, [1], [False]) > 1
     moving = Loop((90,), [row, View(Buffer(90, i8), 0, (1,), (90,))], [Load(1), *body[1:]], still.stores)
     assert lanes(moving, [1, 1], [False, False]) == AUTOMATIC
+
+
+def test_rows_are_written_from_other_rows() -> None:
+    f8, i8 = np.dtype(np.float64), np.dtype(np.int64)
+    views = [View(Buffer(100, f8), 0, (1,), (9,), ((10, 10),)), *(View(Buffer(9, i8), k, (0,), (9,)) for k in range(2))]
+    body = [Load(1), Load(2), Pick(0, (0,), True), Op("neg", (2,), (), (f8,), f8)]
+    loop = Loop((9,), views, body, [Store(0, 3, "set", (1,), True)])
+    assert lanes(loop, [1, 0, 0], [False, True, True]) > 1
+    assert lanes(loop, [2, 0, 0], [False, True, True]) > 1
+    assert lanes(loop, [1, 0, 1], [False, True, False]) == AUTOMATIC, "each entry goes to a place of its own"
+    assert lanes(loop, [1, 1, 0], [False, False, True]) == AUTOMATIC, "each entry comes from a place of its own"
+
+
+_LINE = 14
+
+
+def line(x: Any, j: Any, kind: str, where: int, start: int) -> Any:
+    """Return entries of a row, of a column, or of what moves along a row, as a view."""
+    if kind == "row":
+        return x[j + where, start : start + _LINE]
+    if kind == "column":
+        return x[start : start + _LINE, j + where]
+    return x[where, j + start : j + start + _LINE]
+
+
+def sweeps(assignments: Any, arrays: Any, steps: Any) -> Any:
+    arrays = [x.copy() for x in arrays]
+    for _ in range(steps):
+        for j in range(1, 6):
+            for target, kind, (to, at), (p, of), (q, other), how in assignments:
+                a, b = line(arrays[p], j, kind, *of), line(arrays[q], j, kind, *other)
+                part = line(arrays[target], j, kind, to, at)
+                if how == "add":
+                    part += 0.3 * np.sin(a) * b
+                else:
+                    part[:] = 0.5 * a - 0.4 * b
+    return np.sum(arrays[0] * arrays[1])
+
+
+@st.composite
+def assignments(draw: Any) -> Any:
+    place = st.tuples(st.integers(0, 1), st.integers(0, 2))
+    source = st.tuples(st.integers(0, 1), place)
+    kind, how = st.sampled_from(["row", "column", "along"]), st.sampled_from(["set", "add"])
+    return draw(st.lists(st.tuples(st.integers(0, 1), kind, place, source, source, how), min_size=1, max_size=4))
+
+
+@given(assignments())
+@examples(20)
+def test_lines_from_lines_beside_them(found: Any) -> None:
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal((24, 24)) for _ in range(2)]
+
+    def value(a: Any, b: Any, steps: Any) -> Any:
+        return sweeps(found, (a, b), steps)
+
+    compiled = wg.jit(wg.value_and_grad(value, argnums=(0, 1)))
+    mine, slopes = compiled(*arrays, 2)
+    np.testing.assert_allclose(mine, value(*arrays, 2), rtol=1e-9, atol=1e-9)
+    expected = wg.grad(lambda a, b: value(a, b, 2), argnums=(0, 1))(*arrays)
+    for a, b in zip(slopes, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)

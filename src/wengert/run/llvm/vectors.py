@@ -69,9 +69,8 @@ def lanes(loop: Loop, inner: Sequence[int], fixed: Sequence[bool]) -> int:
     written = {store.access for store in loop.stores}
     if any(isinstance(item, Load) and item.access in written and inner[item.access] == 0 for item in loop.body):
         return AUTOMATIC
-    if any(
-        isinstance(item, Pick) and item.access in written and not _in_place(loop, item, inner) for item in loop.body
-    ):
+    picks = [item for item in loop.body if isinstance(item, Pick) and item.access in written]
+    if not all(_row_by_row(loop, item, inner) for item in picks):
         return AUTOMATIC
     widest = max((dtype.itemsize for dtype in dtypes if dtype.kind != "b"), default=1)
     return _register() // widest
@@ -86,11 +85,15 @@ def _copies(loop: Loop, store: Store, inner: Sequence[int]) -> bool:
     return bool(loop.accesses[store.access].dtype == loop.accesses[source.access].dtype)
 
 
-def _in_place(loop: Loop, item: Pick, inner: Sequence[int]) -> bool:
-    """Say whether what a loop writes where it reads a row at a computed place are the entries that it has just read."""
-    if not inner[item.access] or any(store.at != item.at for store in loop.stores if store.access == item.access):
-        return False
-    return all(_is_steady(loop, j, inner) for j in item.at)
+def _row_by_row(loop: Loop, item: Pick, inner: Sequence[int]) -> bool:
+    """Say whether a loop reads a row at a computed place, and writes rows of the same array at others.
+
+    Whatever the rows are, a vector of entries is read before the entries at the same places of another row are written.
+    That one iteration writes what a later one reads, so that only one after the other will do, is no loop's: the rows
+    would have to be shifted against each other.
+    """
+    places = [*item.at, *(j for store in loop.stores if store.access == item.access for j in store.at)]
+    return bool(inner[item.access]) and all(_is_steady(loop, j, inner) for j in places)
 
 
 def _is_steady(loop: Loop, j: int, inner: Sequence[int]) -> bool:
