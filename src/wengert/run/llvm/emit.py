@@ -13,10 +13,12 @@ loops, then for each access the number of its base, its offset in bytes, and its
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any, Final
 
 from . import ir
 from .hopeful import hoped_for, placing, with_care
+from .jam import ROWS, jams
 from .lane_code import entry, shuffled
 from .layout import BLOCK, GAPS, IDENTITY, worst
 from .loops import Const, Load, Loop, Op, Outside, Pick
@@ -48,6 +50,7 @@ class Emitter(Memory):
         inner: list[int],
         fixed: list[bool],
         long_sums: bool = False,
+        still: Sequence[bool] = (),
         entry: bool = True,
         vectors: bool = True,
     ) -> None:
@@ -59,6 +62,8 @@ class Emitter(Memory):
         self.inner = inner
         self.fixed = fixed
         self.lanes = lanes(loop, inner, fixed) if vectors else AUTOMATIC
+        self.still = still
+        self.jams = self.lanes > 1 and not long_sums and jams(loop, inner, still)
         self.body = self._body(name)
         if entry:
             self._entry(name)
@@ -129,15 +134,20 @@ class Emitter(Memory):
         if depth == self.rank - 1:
             self._innermost(pointers, start, stop)
             return
+        if depth == self.rank - 2 and self.jams:
+            self._jammed(depth, pointers, start, stop)
+            return
 
         def step(i: Any) -> None:
-            moved = [
-                p if self.fixed[k] else self.b.gep(p, self.b.mul(i, self.strides[k][depth]))
-                for k, p in enumerate(pointers)
-            ]
-            self._nest(depth + 1, moved, ir.Constant(INDEX, 0), self.sizes[depth + 1])
+            self._nest(depth + 1, self._moved_to(depth, pointers, i), ir.Constant(INDEX, 0), self.sizes[depth + 1])
 
         self._loop(start, stop, step)
+
+    def _moved_to(self, depth: int, pointers: list[Any], i: Any) -> list[Any]:
+        """Return where the accesses begin for a step of the loop at a depth."""
+        return [
+            p if self.fixed[k] else self.b.gep(p, self.b.mul(i, self.strides[k][depth])) for k, p in enumerate(pointers)
+        ]
 
     def _loop(self, start: Any, stop: Any, step: Any, carried: Any = (), by: int = 1) -> list[Any]:
         """Emit ``for i in range(start, stop, by)``; ``step(i, *carried)`` returns the carried values' next versions."""
@@ -182,11 +192,88 @@ class Emitter(Memory):
         busy = [item for j, item in enumerate(self.loop.body) if j not in self.constant and not _is_negation(item)]
         return len(busy) <= 3
 
+    # -- several rows at a time ---------------------------------------------------------------------------------------
+
+    def _jammed(self, depth: int, pointers: list[Any], start: Any, stop: Any) -> None:
+        """Emit the loop over rows: several at a time, then those that are left, by the same code for one."""
+        b = self.b
+        end = b.add(start, b.and_(b.sub(stop, start), ir.Constant(INDEX, -ROWS)))
+
+        def step(i: Any, count: int) -> None:
+            numbers = [i, *[b.add(i, ir.Constant(INDEX, row)) for row in range(1, count)]]
+            rows = [self._moved_to(depth, pointers, number) for number in numbers]
+            for row in rows[1:]:  # so that LLVM sees what they have in common
+                row[:] = [first if still else p for first, p, still in zip(rows[0], row, self.still, strict=True)]
+            self._rows(rows)
+
+        self._loop(start, end, lambda i: step(i, ROWS), by=ROWS)
+        self._loop(end, stop, lambda i: step(i, 1))
+
+    def _rows(self, rows: list[list[Any]]) -> None:
+        """Emit rows side by side: sums along them are kept in registers, sums over them are read and written once.
+
+        Every sum is taken in the same order however many rows there are.
+        """
+        b = self.b
+        along = [store for store in self.loop.stores if self.inner[store.access] == 0]
+        over = [store for store in self.loop.stores if self.inner[store.access]]
+        constants = []
+        for pointers in rows:
+            self.constant: dict[int, Any] = {}
+            self._hoist(pointers)
+            constants.append(self.constant)
+
+        def points(i: Any, acc: list[Any], lanes: int) -> list[Any]:
+            values = []
+            for pointers, self.constant in zip(rows, constants, strict=True):
+                self._items(pointers, i, lanes)
+                values.append(self.values)
+            for store in over:
+                pointer = self._entry_of(rows[0], store.access, i)
+                total = self._read(store.access, pointer, lanes)
+                for row in values:
+                    total = self._plus(total, store.item, row)
+                self._write(store.access, pointer, total)
+            targets = itertools.product(values, along)
+            return [self._plus(so_far, store.item, row) for (row, store), so_far in zip(targets, acc, strict=True)]
+
+        start: Any = ir.Constant(INDEX, 0)
+        stop = self.sizes[-1]
+        kinds = [self.loop.accesses[store.access].dtype for store in along] * len(rows)
+        zeros: list[Any] = [self._still(constant(-0.0, kind)) for kind in kinds]
+        parts: list[Any] = list(zeros)
+        for times in (2, 1) if along else (1,):
+            end = b.add(start, b.and_(b.sub(stop, start), ir.Constant(INDEX, -self.lanes * times)))
+
+            def step(i: Any, *acc: Any, times: int = times) -> list[Any]:
+                following: list[Any] = []
+                for k in range(times):
+                    at = b.add(i, ir.Constant(INDEX, k * self.lanes)) if k else i
+                    following += points(at, list(acc[k * len(zeros) : (k + 1) * len(zeros)]), self.lanes)
+                return following
+
+            flat = self._loop(start, end, step, [*parts, *zeros * (times - 1)], self.lanes * times)
+            parts = flat[: len(zeros)]
+            if times == 2:
+                parts = [b.fadd(x, y) for x, y in zip(parts, flat[len(zeros) :], strict=True)]
+            start = end
+        totals = [self._across("add", part, kind) for part, kind in zip(parts, kinds, strict=True)]
+        totals = self._loop(start, stop, lambda i, *acc: points(i, list(acc), 1), totals)
+        for (pointers, store), total in zip(itertools.product(rows, along), totals, strict=True):
+            self._accumulate(store, pointers[store.access], total)
+
+    def _plus(self, so_far: Any, number: int, values: list[Any]) -> Any:
+        """Return a sum with one more term, which is rounded once where it is a product."""
+        item = self.loop.body[number]
+        if isinstance(item, Op) and item.name == "mul":
+            return self.b.intrinsic("fmuladd", *[values[j] for j in item.args], so_far)
+        return self.b.fadd(so_far, values[number])
+
     # -- the innermost loop: straight-line code, sums in registers
     # ------------------------------------------------------
 
     def _innermost(self, pointers: list[Any], start: Any, stop: Any) -> None:
-        self.constant: dict[int, Any] = {}
+        self.constant = {}
         if self.lanes == COPY:
             self._copy(pointers, start, stop)
             return
@@ -262,19 +349,31 @@ class Emitter(Memory):
     def _points(self, pointers: list[Any], start: Any, stop: Any, sums: list[Any], first: list[Any]) -> list[Any]:
         """Emit the loop over points, with vectors where that is possible; return the sums."""
         if self.lanes > 1:
+            parts = [self._still(self._identity(store)) for store in sums]
             if sums and self._waits:
-                start, first = self._vectors(pointers, start, stop, sums, first, _PARTIAL)
-            start, first = self._vectors(pointers, start, stop, sums, first, 1)
+                start, parts = self._vectors(pointers, start, stop, sums, parts, _PARTIAL)
+            start, parts = self._vectors(pointers, start, stop, sums, parts, 1)
+            kinds = [(store.how, self.loop.accesses[store.access].dtype) for store in sums]
+            first = [
+                self._combine(how, so_far, self._across(how, part, dtype), dtype, True)
+                for (how, dtype), so_far, part in zip(kinds, first, parts, strict=True)
+            ]
         return self._loop(start, stop, lambda i, *acc: self._point(pointers, i, sums, list(acc), 1), first)
 
+    def _still(self, number: Any) -> Any:
+        """Return a vector of one constant."""
+        return ir.Constant(ir.vector(number.type, self.lanes), number.constant)
+
     def _vectors(
-        self, pointers: list[Any], start: Any, stop: Any, sums: list[Any], first: list[Any], times: int
+        self, pointers: list[Any], start: Any, stop: Any, sums: list[Any], parts: list[Any], times: int
     ) -> tuple[Any, list[Any]]:
-        """Emit the loop over as many points as fill vectors; return where it stops, and the sums."""
+        """Emit the loop over as many points as fill vectors; return where it stops, and the sums' lanes.
+
+        What comes in are the lanes so far: they are added to each other once, behind all loops.
+        """
         b, width = self.b, self.lanes
         end = b.add(start, b.and_(b.sub(stop, start), ir.Constant(INDEX, -width * times)))
-        zeros = [self._identity(store) for store in sums]
-        carried = [ir.Constant(ir.vector(zero.type, self.lanes), zero.constant) for zero in zeros * times]
+        more = [self._still(self._identity(store)) for store in sums] * (times - 1)
 
         def step(i: Any, *acc: Any) -> list[Any]:
             following: list[Any] = []
@@ -284,14 +383,16 @@ class Emitter(Memory):
                 following += self._point(pointers, at, sums, part, width)
             return following
 
-        flat = self._loop(start, end, step, carried, width * times)
+        flat = self._loop(start, end, step, [*parts, *more], width * times)
         totals = []
-        for k, (store, so_far) in enumerate(zip(sums, first, strict=True)):
+        for k, store in enumerate(sums):
             dtype = self.loop.accesses[store.access].dtype
-            total = flat[k]
-            for part in flat[k + len(sums) :: len(sums)]:
-                total = self._combine(store.how, total, part, dtype, True)
-            totals.append(self._combine(store.how, so_far, self._across(store.how, total, dtype), dtype, True))
+            these = flat[k :: len(sums)]
+            while len(these) > 1:  # in pairs: sums of sums need not wait for each other
+                these = [
+                    self._combine(store.how, x, y, dtype, True) for x, y in zip(these[::2], these[1::2], strict=True)
+                ]
+            totals += these
         return end, totals
 
     def _across(self, how: str, vector: Any, dtype: Any) -> Any:
@@ -329,6 +430,11 @@ class Emitter(Memory):
 
     def _point(self, pointers: list[Any], i: Any, sums: list[Any], acc: list[Any], lanes: int) -> list[Any]:
         """Emit the loop's body for a point, or as many as there are lanes; return the sums' next versions."""
+        self._items(pointers, i, lanes)
+        return self._stores(pointers, i, sums, acc, lanes)
+
+    def _items(self, pointers: list[Any], i: Any, lanes: int) -> None:
+        """Emit the operations of a point."""
         self.values, self.coordinates = [], {}
         inline = lanes > 1 or (self.lanes == AUTOMATIC and not all(self.fixed))
         hopeful = lanes > 1 or all(self.fixed)  # LLVM's vectoriser takes no branches
@@ -359,6 +465,9 @@ class Emitter(Memory):
                     self.values.append(self._apply(item, args, inline))
         if products:
             with_care(self.b, self.loop.body, self.values, products, lambda item, args: self._apply(item, args, inline))
+
+    def _stores(self, pointers: list[Any], i: Any, sums: list[Any], acc: list[Any], lanes: int) -> list[Any]:
+        """Emit the stores of a point."""
         following = list(acc)
         for store in self.loop.stores:
             value = self.values[store.item]

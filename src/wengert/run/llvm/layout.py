@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from .jam import jams
 from .loops import Const, Load, Loop, Op
 
 IDENTITY: Final = {"add": 0, "mul": 1, "or": 0, "and": 1}
@@ -22,12 +23,19 @@ def step_kind(stride: int) -> int:
     return stride if stride in (-1, 0, 1) else GAPS
 
 
-def emission(loop: Loop, sizes: Any, strides: list[Any]) -> tuple[Loop, int, list[int], list[bool], bool]:
-    """Return what :class:`Emitter` takes besides module and name: loop, depth, inner strides, which stay put, and
-    whether sums are long.
+def emission(loop: Loop, sizes: Any, strides: list[Any]) -> tuple[Any, ...]:
+    """Return what :class:`Emitter` takes besides module and name: loop, depth, inner strides, which accesses stay put,
+    whether sums are long, and which accesses stay along the axis around the innermost one, if that matters.
     """
     inner = [step_kind(s[-1]) for s in strides]
-    return (loop, len(strides[0]), inner, [not any(s) for s in strides], _has_long_sums(loop, sizes, strides))
+    fixed = [not any(s) for s in strides]
+    return loop, len(strides[0]), inner, fixed, _has_long_sums(loop, sizes, strides), _still(loop, inner, strides)
+
+
+def _still(loop: Loop, inner: list[int], strides: list[Any]) -> tuple[bool, ...]:
+    """Return which accesses stay from row to row, where several rows are taken at a time."""
+    still = tuple([s[-2] == 0 for s in strides]) if len(strides[0]) > 1 else ()
+    return still if jams(loop, inner, still) else ()
 
 
 def _has_long_sums(loop: Loop, sizes: Any, strides: list[Any]) -> bool:
@@ -44,7 +52,8 @@ def structure(loop: Loop, sizes: Any, strides: list[Any]) -> tuple[Any, ...]:
         for view, s in zip(loop.accesses, strides, strict=True)
     )
     stores = tuple((store.access, store.item, store.how, store.at) for store in loop.stores)
-    return (len(sizes), accesses, tuple(map(_plain, loop.body)), stores, _has_long_sums(loop, sizes, strides))
+    still = _still(loop, [step_kind(s[-1]) for s in strides], strides)
+    return (len(sizes), accesses, tuple(map(_plain, loop.body)), stores, _has_long_sums(loop, sizes, strides), still)
 
 
 def _plain(item: Any) -> tuple[Any, ...]:

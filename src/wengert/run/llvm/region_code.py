@@ -173,6 +173,7 @@ class RegionCode:
                 rank,
                 [inner for _, inner, _, _ in flat],
                 fixed,
+                still=[still[-2] for _, _, still, _ in flat] if rank > 1 else (),
                 entry=False,
                 vectors=vectors,
             )

@@ -1,0 +1,107 @@
+"""Several rows at a time: products with vectors, and sums over rows and along them, whatever is left over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import wengert as wg
+from wengert.run.llvm.jam import jams
+from wengert.run.llvm.layout import emission
+from wengert.run.llvm.loops import Buffer, Load, Loop, Op, Store, View, canonical, whole
+
+from ..test_random_programs import examples
+
+F8 = np.dtype(np.float64)
+
+
+def by_rows(a: Any, x: Any, y: Any) -> Any:
+    return a @ x
+
+
+def by_columns(a: Any, x: Any, y: Any) -> Any:
+    return y @ a
+
+
+def both(a: Any, x: Any, y: Any) -> Any:
+    product = a * x
+    return np.sum(product, axis=0), np.sum(product, axis=1), np.sum(a + y[:, np.newaxis], axis=0)
+
+
+def turned(a: Any, x: Any, y: Any) -> Any:
+    return a.T @ y, x @ a.T
+
+
+def in_a_loop(a: Any, x: Any, y: Any) -> Any:
+    for _ in range(3):
+        x = 0.5 * x + y @ a
+        y = np.tanh(a @ x)
+    return np.sum(x * x) + np.sum(y)
+
+
+FUNCTIONS = [by_rows, by_columns, both, turned, in_a_loop]
+SIZES = st.one_of(st.integers(1, 9), st.integers(10, 140))
+
+
+@given(seed=st.integers(0, 1 << 30), m=SIZES, n=SIZES, single=st.booleans(), function=st.sampled_from(FUNCTIONS))
+@examples(120)
+def test_sums_and_products(seed: int, m: int, n: int, single: bool, function: Any) -> None:
+    rng = np.random.default_rng(seed)
+    dtype = np.float32 if single else np.float64
+    a, x, y = (rng.standard_normal(shape).astype(dtype) for shape in ((m, n), (n,), (m,)))
+    if function is in_a_loop:
+        a = (a / (m + n)).astype(dtype)
+    found, expected = wg.jit(function)(a, x, y), function(a, x, y)
+    for f, e in zip(_all(found), _all(expected), strict=True):
+        size = max(float(np.max(np.abs(e))), 1.0)
+        np.testing.assert_allclose(f / size, e / size, atol=1e-4 if single else 1e-12)
+
+
+def _all(values: Any) -> list[Any]:
+    return list(values) if isinstance(values, tuple) else [values]
+
+
+@pytest.mark.parametrize("m", [1, 3, 4, 5, 7, 8, 103])
+def test_a_row_has_the_same_sum_wherever_it_stands(m: int) -> None:
+    """Rows that are taken together, and those that are left, are rounded alike."""
+    row, x = np.random.default_rng(0).standard_normal((2, 101))
+    found = wg.jit(by_rows)(np.tile(row, (m, 1)), x, x[:m])
+    assert len(set(found.tolist())) == 1
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -0.0])
+def test_special_numbers(bad: float) -> None:
+    a = np.zeros((6, 37))
+    a[2, 5], a[5, 36] = bad, bad
+    x = np.full(37, -0.0 if bad == 0 else 1.0)
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(wg.jit(by_rows)(a, x, x[:6]), a @ x)
+        np.testing.assert_array_equal(wg.jit(by_columns)(a, x, x[:6]), x[:6] @ a)
+
+
+def matrix_loop(over: bool, name: str = "mul", load_target: bool = False) -> tuple[Loop, Any, Any]:
+    a, x, out = Buffer(20 * 30, F8), Buffer(30, F8), Buffer(30, F8)
+    shape = (20, 30)
+    target = View(out, 0, (0, 1) if over else (1, 0), shape)
+    loop = Loop(shape, [whole(a, shape), View(x, 0, (0, 1), shape), target])
+    loop.body = [Load(0), Load(2 if load_target else 1), Op(name, (0, 1), (), (F8, F8), F8)]
+    loop.stores = [Store(2, 2, "add")]
+    return loop, *canonical(shape, loop.accesses)[:2]
+
+
+def test_which_loops_take_several_rows() -> None:
+    for over in (False, True):
+        assert any(emission(*matrix_loop(over))[5])
+        assert not emission(*matrix_loop(over, "scale"))[5]
+        assert not emission(*matrix_loop(over, load_target=True))[5]
+    loop, _, _ = matrix_loop(True)
+    assert jams(loop, [1, 1, 1], [False, True, True])
+    assert not jams(loop, [1, 1, 1], [False, False, False])  # another place for each point: nothing adds up
+    assert not jams(loop, [1, 0, 1], [False, True, False])
+    assert not jams(loop, [1, 1, 0], [False, True, True])  # one number: all rows go into it
+    loop.stores = [Store(2, 2, "max")]
+    assert not jams(loop, [1, 1, 1], [False, True, True])
