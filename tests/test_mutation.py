@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert.errors import UntraceableError, WengertError
+from wengert.errors import ArgumentError, UntraceableError, WengertError
 
 VECTOR = np.array([1.0, 2.0, 3.0])
 MATRIX = np.arange(12.0).reshape(3, 4) + 1
@@ -643,3 +643,24 @@ def test_an_array_made_in_a_captured_loop_takes_outer_values():
     lowered = wg.jit(f).lower(x)
     assert "unrolled" not in str(lowered)
     np.testing.assert_allclose(wg.jit(f)(x), f(x))
+
+
+def pushed(a, b):
+    a[0] *= 2.0
+    for i in range(len(b)):
+        b[i] += 0.5 * a[i]
+    return np.sum(a * b)
+
+
+@pytest.mark.parametrize("transform", [wg.jit, wg.grad, lambda f: wg.jit(wg.grad(f))])
+def test_arguments_that_share_memory_are_not_written_into(transform):
+    def wrapped(pair):
+        return pushed(*pair)
+
+    x = np.linspace(0.0, 1.0, 10)
+    for pair in ((x, x), (x[:-1], x[1:]), (x[1:], x[:-1]), (x, x[::-1])):
+        with pytest.raises(ArgumentError, match="share memory"):
+            transform(wrapped)(pair)
+    np.testing.assert_array_equal(x, np.linspace(0.0, 1.0, 10))
+    transform(wrapped)((x[::2], x[1::2]))  # side by side, not the same
+    assert x[1] == 0.1111111111111111

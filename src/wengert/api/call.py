@@ -184,12 +184,36 @@ class Call:
 
     def write_back(self, recording: Recording, values: Sequence[Any]) -> None:
         """Change the caller's arrays as the function itself would have."""
+        check_apart(self.leaves, recording.written)
         for k, value in zip(recording.written, values, strict=True):
             target = self.leaves[k]
             if isinstance(target, Sym):
                 target.assign(value)  # type: ignore[attr-defined]
             elif isinstance(target, np.ndarray):
                 target[...] = value
+
+
+def check_apart(leaves: Sequence[Any], written: Sequence[int]) -> None:
+    """Refuse arguments that share memory where one of them is written into: they were traced as arrays of their own."""
+    for k in written:
+        for j, other in enumerate(leaves):
+            both = isinstance(leaves[k], np.ndarray) and isinstance(other, np.ndarray)
+            if j != k and both and _share_memory(leaves[k], other):
+                raise ArgumentError(
+                    explain(
+                        "An argument that the function writes into does not share memory with another argument.",
+                        found=f"arrays of the shapes {leaves[k].shape} and {other.shape} that overlap",
+                        line=user_line(),
+                        fix="pass a copy of one of them, or pass the array once and take its parts inside the function",
+                    )
+                )
+
+
+def _share_memory(a: Any, b: Any) -> bool:
+    try:
+        return np.shares_memory(a, b, max_work=1000)  # type: ignore[arg-type]  # any number is allowed
+    except np.exceptions.TooHardError:
+        return True
 
 
 def check_argnums(argnums: tuple[int, ...], count: int, name: str) -> tuple[int, ...]:

@@ -31,7 +31,7 @@ from ..trace.record import LEAF, Recording
 from ..trace.tracer import wrap_result
 from ..transforms.demand import only_read
 from ..transforms.simplify import simplify
-from .call import Call, array_like, as_tuple
+from .call import Call, array_like, as_tuple, check_apart
 from .lowered import Lowered
 from .room import retried
 
@@ -349,6 +349,7 @@ class Jitted:
     # -- results ------------------------------------------------------------------------------------------------------
 
     def _finish(self, variant: Variant, leaves: list[Any], outs: list[Any]) -> Any:
+        check_apart(leaves, variant.written)
         for k, value in zip(variant.written, outs[variant.n_out :], strict=False):
             if isinstance(leaves[k], np.ndarray):
                 leaves[k][...] = value
