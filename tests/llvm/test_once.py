@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 
 import wengert as wg
 from tests.capture.programs import compiled
+from wengert.run.llvm import once
 from wengert.run.llvm.loops import Fill
 
 from .nested_programs import nested_sources
@@ -81,6 +82,63 @@ def mirrored(m: Any, x: Any) -> Any:
     return total
 
 
+def upper(m: Any, x: Any) -> Any:
+    """Rows from below, what is right of the diagonal."""
+    z = np.zeros(len(x))
+    for i in range(len(x) - 1, -1, -1):
+        total = x[i]
+        for j in range(i + 1, len(x)):
+            total -= m[i, j] * z[j]
+        z[i] = total / m[i, i]
+    return np.sum(z * z)
+
+
+def turned(m: Any, x: Any) -> Any:
+    """Rows in the other order, without the first three and the last two."""
+    z = np.zeros(len(x))
+    for i in range(2, len(x) - 3):
+        total = x[i]
+        for j in range(i):
+            total -= m[len(x) - 1 - i, j] * z[j]
+        z[i] = total
+    return np.sum(z * z)
+
+
+def pairs(m: Any, x: Any) -> Any:
+    """Each iteration reads in two rows."""
+    z = np.zeros(len(x))
+    for i in range(1, len(x)):
+        total = x[i]
+        for j in range(i):
+            total -= m[i, j] * z[j] + m[i - 1, j + 1]
+        z[i] = total
+    return np.sum(z * z)
+
+
+def ends(m: Any, x: Any) -> Any:
+    """Each iteration reads an entry in one row and another one in another row, and those never meet."""
+    z = x[0]
+    for i in range(len(x)):
+        z = np.sin(z) * m[i, 0] + m[len(x) - 1 - i, 1] * x[i]
+    return z
+
+
+def columns(m: Any, x: Any) -> Any:
+    z = np.zeros(len(x))
+    for i in range(len(x)):
+        total = x[i]
+        for j in range(i):
+            total -= m[j, i] * z[j]
+        z[i] = total
+    return np.sum(z * z)
+
+
+@pytest.fixture(autouse=True)
+def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let matrices of these tests be filled as large ones are."""
+    monkeypatch.setattr(once, "LARGE", 0)
+
+
 VECTOR = np.linspace(-1.0, 2.0, 23)
 MATRIX = np.cos(np.add.outer(np.arange(23.0), np.arange(23.0) ** 2)) + 5.0 * np.eye(23)
 
@@ -91,6 +149,9 @@ MATRIX = np.cos(np.add.outer(np.arange(23.0), np.arange(23.0) ** 2)) + 5.0 * np.
         (inner, (VECTOR, VECTOR + 0.1), 2 * 3),
         (backwards, (VECTOR, VECTOR + 0.1), 2 * 2),
         (twice, (VECTOR, VECTOR + 0.1), 23 + 3),
+        (triangle, (MATRIX, VECTOR), 23),
+        (turned, (MATRIX / 9, VECTOR), 5 * 23 + 5),
+        (pairs, (MATRIX / 9, VECTOR), 23 * 23 + 1),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -101,7 +162,7 @@ def test_how_much_is_filled(function: Any, args: Any, expected: int) -> None:
         np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("function", [triangle, both_sides, crossing, mirrored])
+@pytest.mark.parametrize("function", [triangle, both_sides, crossing, mirrored, columns, upper, ends])
 def test_matrices(function: Any) -> None:
     gradient = wg.grad(function, argnums=(0, 1))
     for found, wanted in zip(wg.jit(gradient)(MATRIX, VECTOR), gradient(MATRIX, VECTOR), strict=True):

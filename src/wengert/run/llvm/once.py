@@ -3,7 +3,9 @@
 Cotangents of arrays that a loop reads entry by entry begin as zeros, and each iteration adds to an entry of its own.
 Reading the zero, adding and writing cost more than writing; for arrays that no cache holds, half as much again.  So
 where each entry is added to at most once, and nothing else looks at the array in the loop, what was to be added is
-stored.  Of an array with one axis only those entries are filled with zeros that the loop does not reach.
+stored.  Of an array with one axis only those entries are filled with zeros that the loop does not reach.  Of one with
+two axes, of which each iteration reaches one row, each iteration fills its row first: it is in the cache when the rest
+is written, and large arrays go through memory once and not twice.
 """
 
 from __future__ import annotations
@@ -11,14 +13,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from ...core.bounds import Affine, Counter
-from .loops import Buffer, Fill, Loop, Repeat
+from .loops import Buffer, Const, Fill, Load, Loop, Op, Repeat, Store, View
 from .meeting import Place, Relation, injective, relation
 from .plan import touched
 from .rolling import reaches
 from .straight import Known
+
+LARGE: Final = 1 << 18
+"""Bytes from which on an array is filled row by row, where it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +65,17 @@ def _written(fill: Fill, user: Repeat) -> list[Fill]:
         return [fill]
     for one in adding:
         one.loop.stores[one.store] = replace(one.loop.stores[one.store], how="set")
-    reached = _range(adding[0].place, user) if len(adding) == 1 and len(adding[0].path) == 1 else None
+    width, reached = 1, None
+    if len(adding) == 1 and len(adding[0].path) == 1 and len(adding[0].place.forms) == 1:
+        reached = _range(adding[0].place, user)
+    elif fill.length == fill.buffer.size and fill.buffer.size * fill.buffer.dtype.itemsize >= LARGE:
+        reached = _rows(adding, user)
+        if reached is not None:
+            width = adding[0].place.indexed[0][1]
+            user.body.insert(0, _row(fill, adding[0].place, user))
     if reached is None:
         return [fill]
-    low, high = reached
+    low, high = reached[0] * width, (reached[1] + 1) * width - 1
     return [
         Fill(fill.buffer, fill.value, start, stop - start)
         for start, stop in ((0, low), (high + 1, fill.buffer.size))
@@ -142,11 +154,45 @@ def _apart(a: Adding, b: Adding) -> bool:
 
 
 def _range(place: Place, step: Repeat) -> tuple[int, int] | None:
-    """Return the first and last entry that a loop reaches at a place of an array with one axis, all in between too."""
-    if step.count is not None or step.length is None or step.test or len(place.forms) != 1 or place.offset:
+    """Return the first and last index that a loop reaches along the first axis of a place, all in between too."""
+    if step.count is not None or step.length is None or step.test or place.offset:
         return None
-    (form,) = place.forms
-    if form is None or len(form.terms) != 1 or abs(form.terms[0][1]) != 1 or place.indexed[0][1] != 1:
+    form = place.forms[0]
+    if form is None or len(form.terms) != 1 or abs(form.terms[0][1]) != 1 or place.indexed[-1][1] != 1:
         return None
     low, high = form.extreme(False), form.extreme(True)
     return None if low is None or high is None else (low, high)
+
+
+def _rows(adding: Sequence[Adding], step: Repeat) -> tuple[int, int] | None:
+    """Return the first and last row of an array that a loop reaches, if that is one in each iteration."""
+    place, own = adding[0].place, adding[0].path[0]
+    if len(place.forms) != 2 or place.indexed[0][1] != place.indexed[1][0] or step.nests or step.skew is not None:
+        return None
+    first, form = place.forms[0], place.indexed
+    if first is None or [counter for counter, _ in first.terms] != [own]:
+        return None
+    for one in adding:
+        if (one.place.offset, one.place.indexed, one.place.forms[0], one.path[0]) != (0, form, first, own):
+            return None
+    return _range(place, step) if form[0][0] * form[0][1] == place.buffer.size else None
+
+
+def _row(fill: Fill, place: Place, step: Repeat) -> Loop:
+    """Return a loop that fills the row of an iteration."""
+    (form, *_), ((_, width), _) = place.forms, place.indexed
+    assert form is not None
+    index = step.counter.dtype
+    row = View(fill.buffer, 0, (1,), (width,), (place.indexed[0],))
+    counter = View(step.counter, 0, (0,), (width,))
+    number = form.terms[0][1], form.constant
+    both = (index, index)
+    body = [
+        Load(0),
+        Const(number[0], index),
+        Op("mul", (0, 1), (), both, index),
+        Const(number[1], index),
+        Op("add", (2, 3), (), both, index),
+        Const(fill.value, fill.buffer.dtype),
+    ]
+    return Loop((width,), [counter, row], body, [Store(1, 5, "set", (4,), True)])
