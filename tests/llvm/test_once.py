@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import wengert as wg
 from tests.capture.programs import compiled
@@ -183,3 +184,36 @@ def test_random_loops(source: str) -> None:
         del x
     for found, wanted in zip(gradient(*args, 11), first, strict=True):
         np.testing.assert_array_equal(found, wanted)
+
+
+@st.composite
+def of_rows(draw: Any) -> str:
+    """A program whose iterations read entries of one row each, or of several."""
+    low, high = draw(st.integers(0, 3)), draw(st.integers(0, 3))
+    order = draw(st.sampled_from(["", "[::-1]"]))
+    rows = draw(st.lists(st.sampled_from(["i", "n - 1 - i", "i - 1"]), min_size=1, max_size=2))
+    reads = [
+        "    for j in range(i):\n        total += np.sin(m[{r}, j]) * x[j]",
+        "    for j in range(3):\n        total += m[{r}, j] * m[{r}, j]",
+        "    for j in range(i):\n        total += m[{r}, j] * x[i]",
+        "    total = np.sin(total) * m[{r}, 4]",
+        "    total += m[{r}, i] * x[i]",
+        "    total += np.sum(m[{r}, 5:] * x[5:])",
+    ]
+    lines = ["def f(m, x):", "  n = 9", "  total = x[0]", f"  for i in range({low}, n - {high}){order}:"]
+    for _ in range(draw(st.integers(1, 2))):
+        lines.append("  " + draw(st.sampled_from(reads)).format(r=draw(st.sampled_from(rows))).replace("\n", "\n  "))
+    return "\n".join([*lines, "  return total"])
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(of_rows())
+@pytest.mark.filterwarnings("ignore:Under wg.jit:RuntimeWarning")
+def test_rows(source: str) -> None:
+    f = compiled(source)
+    m, x = MATRIX[:9, :9] / 5, VECTOR[:9] + 0.3
+    for _ in range(8):
+        np.full((9, 9), np.nan)  # what memory that is used again holds
+    gradient = wg.grad(f, argnums=(0, 1))
+    for found, wanted in zip(wg.jit(gradient)(m, x), gradient(m, x), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-12)
