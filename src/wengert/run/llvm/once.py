@@ -155,7 +155,7 @@ def _apart(a: Adding, b: Adding) -> bool:
 
 def _range(place: Place, step: Repeat) -> tuple[int, int] | None:
     """Return the first and last index that a loop reaches along the first axis of a place, all in between too."""
-    if step.count is not None or step.length is None or step.test or place.offset:
+    if step.count is not None or step.length is None or step.test or step.going is not None or place.offset:
         return None
     form = place.forms[0]
     if form is None or len(form.terms) != 1 or abs(form.terms[0][1]) != 1 or place.indexed[-1][1] != 1:
