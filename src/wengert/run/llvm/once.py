@@ -67,7 +67,7 @@ def _written(fill: Fill, user: Repeat) -> list[Fill]:
         one.loop.stores[one.store] = replace(one.loop.stores[one.store], how="set")
     width, reached = 1, None
     if len(adding) == 1 and len(adding[0].path) == 1 and len(adding[0].place.forms) == 1:
-        reached = _range(adding[0].place, user)
+        reached = span_of(adding[0].place, user)
     elif fill.length == fill.buffer.size and fill.buffer.size * fill.buffer.dtype.itemsize >= LARGE:
         reached = _rows(adding, user)
         if reached is not None:
@@ -153,7 +153,7 @@ def _apart(a: Adding, b: Adding) -> bool:
     return relation(a.place, b.place, axes) is Relation.APART
 
 
-def _range(place: Place, step: Repeat) -> tuple[int, int] | None:
+def span_of(place: Place, step: Repeat) -> tuple[int, int] | None:
     """Return the first and last index that a loop reaches along the first axis of a place, all in between too."""
     if step.count is not None or step.length is None or step.test or step.going is not None or place.offset:
         return None
@@ -175,7 +175,7 @@ def _rows(adding: Sequence[Adding], step: Repeat) -> tuple[int, int] | None:
     for one in adding:
         if (one.place.offset, one.place.indexed, one.place.forms[0], one.path[0]) != (0, form, first, own):
             return None
-    return _range(place, step) if form[0][0] * form[0][1] == place.buffer.size else None
+    return span_of(place, step) if form[0][0] * form[0][1] == place.buffer.size else None
 
 
 def _row(fill: Fill, place: Place, step: Repeat) -> Loop:

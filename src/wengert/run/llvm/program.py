@@ -26,6 +26,7 @@ from .nests import find_nests
 from .once import write_once
 from .plan import place, with_fills
 from .pointers import blas_threads
+from .refill import fill_the_rest
 from .region import Region
 from .rematerialize import rematerialize
 from .results import LARGE, Block, fresh
@@ -200,7 +201,7 @@ class NativeProgram:
         for step in self.steps:
             if isinstance(step, Repeat | Choice):
                 find_nests(step)
-        self.steps = write_once(self.steps)
+        self.steps = fill_the_rest(write_once(self.steps))
         for step in self.steps:
             if isinstance(step, Fill):
                 if step.buffer.dtype.itemsize <= _WORD:
