@@ -216,20 +216,26 @@ class Emitter(Memory):
         """
         b = self.b
         along = [store for store in self.loop.stores if self.inner[store.access] == 0]
-        over = [store for store in self.loop.stores if self.inner[store.access]]
-        constants = []
+        over = [store for store in self.loop.stores if self.inner[store.access] and self.still[store.access]]
+        apart = [store for store in self.loop.stores if self.inner[store.access] and not self.still[store.access]]
+        self.apart = {k: self._multiples(k) for k, inner in enumerate(self.inner) if inner == GAPS}
+        constants, places = [], []
         for pointers in rows:
             self.constant: dict[int, Any] = {}
+            self.rows = {}
             self._hoist(pointers)
-            constants.append(self.constant)
+            constants.append((self.constant, self.rows))
+            places += [self._picked(pointers, s.access, None, s.at, s.safe) for s in along]
 
         def points(i: Any, acc: list[Any], lanes: int) -> list[Any]:
             values = []
-            for pointers, self.constant in zip(rows, constants, strict=True):
+            for pointers, (self.constant, self.rows) in zip(rows, constants, strict=True):
                 self._items(pointers, i, lanes)
                 values.append(self.values)
+                self._stores(pointers, i, apart, [], [], lanes)
+            self.rows = constants[0][1]
             for store in over:
-                pointer = self._entry_of(rows[0], store.access, i)
+                pointer = self._target(rows[0], store, i)
                 total = self._read(store.access, pointer, lanes)
                 for row in values:
                     total = self._plus(total, store.item, row)
@@ -259,8 +265,8 @@ class Emitter(Memory):
             start = end
         totals = [self._across("add", part, kind) for part, kind in zip(parts, kinds, strict=True)]
         totals = self._loop(start, stop, lambda i, *acc: points(i, list(acc), 1), totals)
-        for (pointers, store), total in zip(itertools.product(rows, along), totals, strict=True):
-            self._accumulate(store, pointers[store.access], total)
+        for store, place, total in zip(along * len(rows), places, totals, strict=True):
+            self._accumulate(store, place, total)
 
     def _plus(self, so_far: Any, number: int, values: list[Any]) -> Any:
         """Return a sum with one more term, which is rounded once where it is a product."""
@@ -419,7 +425,7 @@ class Emitter(Memory):
             elif all(j in self.constant for j in item.at):
                 if isinstance(item, Outside):
                     self.constant[at] = self._outside(item.access, item.at)
-                elif self.inner[item.access]:
+                else:
                     self._hoist_row(pointers, item)
         for store in self.loop.stores:
             if store.at and self.inner[store.access] and all(j in self.constant for j in store.at):
@@ -431,7 +437,7 @@ class Emitter(Memory):
     def _point(self, pointers: list[Any], i: Any, sums: list[Any], acc: list[Any], lanes: int) -> list[Any]:
         """Emit the loop's body for a point, or as many as there are lanes; return the sums' next versions."""
         self._items(pointers, i, lanes)
-        return self._stores(pointers, i, sums, acc, lanes)
+        return self._stores(pointers, i, self.loop.stores, sums, acc, lanes)
 
     def _items(self, pointers: list[Any], i: Any, lanes: int) -> None:
         """Emit the operations of a point."""
@@ -466,28 +472,33 @@ class Emitter(Memory):
         if products:
             with_care(self.b, self.loop.body, self.values, products, lambda item, args: self._apply(item, args, inline))
 
-    def _stores(self, pointers: list[Any], i: Any, sums: list[Any], acc: list[Any], lanes: int) -> list[Any]:
-        """Emit the stores of a point."""
+    def _stores(
+        self, pointers: list[Any], i: Any, stores: list[Any], sums: list[Any], acc: list[Any], lanes: int
+    ) -> list[Any]:
+        """Emit stores of a point."""
         following = list(acc)
-        for store in self.loop.stores:
+        for store in stores:
             value = self.values[store.item]
             if store in sums:
                 k = sums.index(store)  # the same one for stores that are alike, each of which counts
                 dtype = self.loop.accesses[store.access].dtype
                 following[k] = self._combine(store.how, following[k], value, dtype, True)
             else:
-                if store in self.rows:
-                    pointer = self._along(self.rows[store], store.access, i)
-                elif store.at and lanes > 1:
+                if store.at and lanes > 1 and store not in self.rows:
                     self._scatter(pointers, store, i, value, lanes)
                     continue
-                else:
-                    pointer = self._picked(pointers, store.access, i, store.at, store.safe)
+                pointer = self._target(pointers, store, i)
                 if store.how == "set":
                     self._write(store.access, pointer, value)
                 else:
                     self._accumulate(store, pointer, value, lanes)
         return following
+
+    def _target(self, pointers: list[Any], store: Any, i: Any) -> Any:
+        """Return where a store goes."""
+        if store in self.rows:
+            return self._along(self.rows[store], store.access, i)
+        return self._picked(pointers, store.access, i, store.at, store.safe)
 
     def _scatter(self, pointers: list[Any], store: Any, i: Any, value: Any, lanes: int) -> None:
         """Store the lanes one after the other: they may go to the same place."""

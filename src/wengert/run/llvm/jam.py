@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from .loops import Const, Load, Loop, Op, Store
+from .loops import Const, Load, Loop, Op, Pick, Store
 
 ROWS: Final = 4
 """Rows at a time: their sums and operands fit into the registers."""
-_BODY: Final = 8
+_BODY: Final = 12
 """Items up to which a loop's body is small enough to be there so many times."""
-_NOT: Final = frozenset({"scale"})
-"""Operations that may have to be done once more, with care (see :mod:`.hopeful`)."""
 
 
 def jams(loop: Loop, inner: Sequence[int], still: Sequence[bool]) -> bool:
@@ -26,6 +24,7 @@ def jams(loop: Loop, inner: Sequence[int], still: Sequence[bool]) -> bool:
     Parameters
     ----------
     loop : Loop
+        In which nothing but the stores touches the memory that they write.
     inner : sequence of int
         For each access the kind of its innermost stride.
     still : sequence of bool
@@ -33,22 +32,41 @@ def jams(loop: Loop, inner: Sequence[int], still: Sequence[bool]) -> bool:
     """
     if not still or len(loop.body) > _BODY or not loop.stores:
         return False
-    if not all(isinstance(item, Load | Op | Const) for item in loop.body):
-        return False
-    if any(isinstance(item, Op) and item.name in _NOT for item in loop.body):
-        return False
     written = {store.access for store in loop.stores}
-    if any(isinstance(item, Load) and item.access in written for item in loop.body):
+    if len(written) < len(loop.stores):
         return False
-    if len(written) < len(loop.stores) or not all(_adds_up(loop, store, inner, still) for store in loop.stores):
+    steady = _steady(loop, inner, still)
+    for item in loop.body:
+        if isinstance(item, Load | Pick) and item.access in written:
+            return False
+        if not isinstance(item, Load | Pick | Op | Const) or not steady.issuperset(getattr(item, "at", ())):
+            return False
+    if not all(steady.issuperset(store.at) and _keeps(loop, store, inner, still) for store in loop.stores):
         return False
     # Somebody must gain: what is read, or added to, for each row is then read once for all of them.
-    return any(moves in (-1, 1) and stays for moves, stays in zip(inner, still, strict=True))
+    sums = any(still[store.access] or not inner[store.access] for store in loop.stores)
+    return sums and any(moves in (-1, 1) and stays for moves, stays in zip(inner, still, strict=True))
 
 
-def _adds_up(loop: Loop, store: Store, inner: Sequence[int], still: Sequence[bool]) -> bool:
-    """Say whether a store adds up floats either along the rows or from row to row, entry by entry."""
+def _steady(loop: Loop, inner: Sequence[int], still: Sequence[bool]) -> set[int]:
+    """Return the items that are the same for all points of all rows."""
+    found: set[int] = set()
+    for j, item in enumerate(loop.body):
+        if isinstance(item, Load):
+            stays = not inner[item.access] and still[item.access]
+        else:
+            stays = isinstance(item, Const) or (isinstance(item, Op) and found.issuperset(item.args))
+        if stays:
+            found.add(j)
+    return found
+
+
+def _keeps(loop: Loop, store: Store, inner: Sequence[int], still: Sequence[bool]) -> bool:
+    """Say whether what a store does to each entry stays the same: floats added up along the rows, or from row to row
+    entry by entry; or each point has an entry of its own.
+    """
     k = store.access
-    if store.how != "add" or store.at or loop.accesses[k].dtype.kind != "f":
-        return False
-    return (inner[k] == 0) != still[k] and inner[k] in (0, 1)
+    adds = store.how == "add" and loop.accesses[k].dtype.kind == "f"
+    if not inner[k]:
+        return adds and not still[k]
+    return inner[k] == 1 and (adds or (not still[k] and store.how in ("set", "add")))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from .jam import jams
-from .loops import Const, Load, Loop, Op
+from .loops import Const, Load, Loop, Op, Store
 
 IDENTITY: Final = {"add": 0, "mul": 1, "or": 0, "and": 1}
 
@@ -34,8 +35,15 @@ def emission(loop: Loop, sizes: Any, strides: list[Any]) -> tuple[Any, ...]:
 
 def _still(loop: Loop, inner: list[int], strides: list[Any]) -> tuple[bool, ...]:
     """Return which accesses stay from row to row, where several rows are taken at a time."""
-    still = tuple([s[-2] == 0 for s in strides]) if len(strides[0]) > 1 else ()
+    if len(strides[0]) == 1 or touched_otherwise([view.buffer for view in loop.accesses], loop.stores):
+        return ()
+    still = tuple([s[-2] == 0 for s in strides])
     return still if jams(loop, inner, still) else ()
+
+
+def touched_otherwise(memory: Sequence[Any], stores: Iterable[Store]) -> bool:
+    """Say whether a loop touches what an access writes by another one, too; ``memory`` tells where each access is."""
+    return any(memory.count(memory[store.access]) > 1 for store in stores)
 
 
 def _has_long_sums(loop: Loop, sizes: Any, strides: list[Any]) -> bool:

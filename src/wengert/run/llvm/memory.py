@@ -107,6 +107,8 @@ class Memory:
 
     def _pick(self, pointers: list[Any], item: Pick, i: Any, lanes: int) -> Any:
         row = self.rows.get(item)
+        if row is not None and not self.inner[item.access] and lanes > 1:
+            return self._wide(self._read(item.access, row))
         if row is not None:
             return self._read(item.access, self._along(row, item.access, i), lanes)
         if lanes == 1:

@@ -12,6 +12,7 @@ import numpy as np
 from . import ir
 from .emit import ARGUMENTS, KERNEL, Emitter
 from .forms_code import emit_form
+from .layout import touched_otherwise
 from .loops import Buffer, Loop, View
 from .scalars import BYTE, INDEX, memory_type
 from .shared import call_parts, call_tasks, call_team, emit_part, emit_team, sums_begin, sums_end
@@ -157,7 +158,9 @@ class RegionCode:
         ]
         # Shorter loops are unrolled by LLVM, which finds vectors in them by itself.
         vectors = any(size[0] != "is" for size in sizes) or sizes[-1][1] >= LONG
-        key = (rank, tuple(flat), body, stores, vectors)
+        # Several rows at a time only where nothing else touches what is written.
+        by_rows = rank > 1 and not touched_otherwise([access[1] for access in accesses], stores)
+        key = (rank, tuple(flat), body, stores, vectors, by_rows)
         nest = self.nests.get(key)
         if nest is None:
             views = [
@@ -173,7 +176,7 @@ class RegionCode:
                 rank,
                 [inner for _, inner, _, _ in flat],
                 fixed,
-                still=[still[-2] for _, _, still, _ in flat] if rank > 1 else (),
+                still=[still[-2] for _, _, still, _ in flat] if by_rows else (),
                 entry=False,
                 vectors=vectors,
             )
