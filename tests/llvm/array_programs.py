@@ -75,8 +75,10 @@ class _Writer:
             self.known += [name] * (2 if depth and name not in self.known else 0)
             return lines
         if kind == "row":
-            how = self.pick(["=", "+="])
-            return [f"{self.rows()} {how} {'0.4 * ' if how == '+=' else ''}{self.vector()}"]
+            how, target, given = self.pick(["=", "+="]), self.rows(), self.vector()
+            if how == "=":  # NumPy 2.4 forgets a copy where a row becomes a column of the same array
+                given += ".copy()"
+            return [f"{target} {how} {'0.4 * ' if how == '+=' else ''}{given}"]
         if kind == "part":
             how, target, given = self.pick(["=", "+=", "*="]), self.pick(_MATRICES), self.pick(self.known)
             here, there = self.pick([("[1:, :-1]", "[:-1, 1:]"), ("[:, 1:]", "[:, :-1]"), ("[::2]", "[::-2]")])
