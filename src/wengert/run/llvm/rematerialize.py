@@ -150,7 +150,7 @@ class _Run:
             and all(item == Load(accesses[0]) for item in loop.body if getattr(item, "access", -1) == accesses[0])
         )
 
-    def _origin(self, value: Value) -> Value:
+    def origin(self, value: Value) -> Value:
         """Follow a load to the item that another loop of the run stored there."""
         k, j = value
         item = self.steps[k].body[j]
@@ -179,7 +179,7 @@ class _Run:
         if not self.wanted:
             return
         cut = self._cut()
-        gone = {b: kept for b, kept in self.wanted.items() if self._origin(kept.value) not in cut}
+        gone = {b: kept for b, kept in self.wanted.items() if self.origin(kept.value) not in cut}
         new = [value for value in cut if self._place(value) is None and not self._is_load(value)]
         readers: dict[int, list[Buffer]] = {}
         for buffer, kept in gone.items():
@@ -188,7 +188,7 @@ class _Run:
         if len(gone) <= len(new):
             return
         for u, buffers in readers.items():
-            again = self._cone([self._origin(gone[b].value) for b in buffers], cut)
+            again = self._cone([self.origin(gone[b].value) for b in buffers], cut)
             work = sum(_price(self.steps[k].body[j]) for k, j in again)
             if work > _OPERATIONS * len(buffers) or len(self.steps[u].body) + len(again) > MAX_BODY:
                 return
@@ -211,7 +211,7 @@ class _Run:
         seen: set[Value] = set()
         waiting = []
         for kept in self.wanted.values():
-            value = self._origin(kept.value)
+            value = self.origin(kept.value)
             network.join((value, "out"), "sink")
             waiting.append(value)
         while waiting:
@@ -224,7 +224,7 @@ class _Run:
             item = self.steps[k].body[j]
             if isinstance(item, Op) and (item.name in CHEAP or item.name in _SLOW):
                 for i in item.args:
-                    before = self._origin((k, i))
+                    before = self.origin((k, i))
                     network.join((before, "out"), (value, "in"))
                     waiting.append(before)
             elif not isinstance(item, Const):
@@ -253,7 +253,7 @@ class _Run:
 
     def _place(self, value: Value) -> Buffer | None:
         """Return where a value is stored."""
-        return next((b for b, v in self.stored.items() if self._origin(v) == value), None)
+        return next((b for b, v in self.stored.items() if self.origin(v) == value), None)
 
     def _cone(self, values: list[Value], cut: set[Value]) -> set[Value]:
         """Return what has to be computed again for values."""
@@ -267,7 +267,7 @@ class _Run:
             k, j = value
             item = self.steps[k].body[j]
             if value not in cut and isinstance(item, Op):
-                waiting += [self._origin((k, i)) for i in item.args]
+                waiting += [self.origin((k, i)) for i in item.args]
         return found - cut
 
     # -- the change ---------------------------------------------------------------------------------------------------
@@ -323,7 +323,7 @@ class _Reader:
         instead: dict[int, int] = {}
         for buffer in buffers:
             access = next(j for j, view in enumerate(self.loop.accesses) if view.buffer is buffer)
-            instead[access] = self._number(self.run._origin(gone[buffer].value))
+            instead[access] = self._number(self.run.origin(gone[buffer].value))
         shift = len(self.front)
         again = {}
         for j, item in enumerate(self.loop.body):
@@ -347,7 +347,7 @@ class _Reader:
             made: Any = Load(access)
             self.loads[access] = len(self.front)
         elif isinstance(item, Op):
-            made = replace(item, args=tuple([self._number(self.run._origin((k, i))) for i in item.args]))
+            made = replace(item, args=tuple([self._number(self.run.origin((k, i))) for i in item.args]))
         else:
             made = item
         self.front.append(made)
