@@ -7,10 +7,51 @@ Doklady* 11, 1970).  What flows at most equals what must be cut at least (Ford a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable
-from typing import Final
+from collections.abc import Callable, Hashable, Iterable
+from typing import Final, TypeVar
 
 WITHOUT_LIMIT: Final = 1 << 60
+Value = TypeVar("Value", bound=Hashable)
+
+
+def cheapest(
+    wanted: Iterable[Value], cost: Callable[[Value], int], operands: Callable[[Value], Iterable[Value] | None]
+) -> set[Value]:
+    """Return the values to keep: the cheapest ones from which all that are wanted can be had again.
+
+    Each value is an edge whose capacity is its cost; it begins where its operands end, or, if it cannot be had again,
+    at the source.
+
+    Parameters
+    ----------
+    wanted : iterable
+    cost : callable
+        What keeping a value costs.
+    operands : callable
+        The values from which a value can be had again, none if it is there anyway; None if it cannot be had again.
+    """
+    network = Network()
+    source, sink = "source", "sink"
+    network.join(source, sink, 0)
+    waiting = list(wanted)
+    for value in waiting:
+        network.join((value, "out"), sink)
+    seen: set[Value] = set()
+    while waiting:
+        value = waiting.pop()
+        if value in seen:
+            continue
+        seen.add(value)
+        network.join((value, "in"), (value, "out"), cost(value))
+        before = operands(value)
+        if before is None:
+            network.join(source, (value, "in"))
+            continue
+        for operand in before:
+            network.join((operand, "out"), (value, "in"))
+            waiting.append(operand)
+    after = network.reaching(source, sink)
+    return {value for value in seen if (value, "out") in after and (value, "in") not in after}
 
 
 class Network:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..core.graph import Equation, Graph
-from .cut import Network
+from .cut import cheapest
 from .subgraph import remake
 
 MOVEMENT: Final = frozenset({"broadcast", "reshape", "transpose", "slice", "rev", "convert", "gather", "copy"})
@@ -170,33 +170,15 @@ def _cut(
     fixed: set[int],
     free: bool,
 ) -> set[int]:
-    """Return the values to save: the fewest bytes from which cheap operations make all residuals.
+    """Return the values to save: the fewest bytes from which cheap operations make all residuals."""
 
-    Each value is an edge whose capacity is its size; it begins where its operands end, or, if it cannot be had again,
-    at the source.
-    """
-    network = Network()
-    source, sink = "source", "sink"
-    network.join(source, sink, 0)
-    seen: set[int] = set()
-    waiting = []
-    for i in residuals:
-        if i not in constant:
-            network.join((i, "out"), sink)
-            waiting.append(i)
-    while waiting:
-        i = waiting.pop()
-        if i in seen:
-            continue
-        seen.add(i)
+    def cost(i: int) -> int:
         # Of as many bytes, rather keep what others may keep or have anyway.
-        network.join((i, "in"), (i, "out"), 2 * max(primal.avals[i].nbytes, 1) - (i in fixed))
+        return 2 * max(primal.avals[i].nbytes, 1) - (i in fixed)
+
+    def operands(i: int) -> list[int] | None:
         if i in made and _is_cheap(primal, made[i][1]):
-            for j in made[i][1].inputs:
-                if j not in constant:
-                    network.join((j, "out"), (i, "in"))
-                    waiting.append(j)
-        elif i in made or not free or i not in fixed:
-            network.join(source, (i, "in"))
-    after = network.reaching(source, sink)
-    return {i for i in seen if (i, "out") in after and (i, "in") not in after}
+            return [j for j in made[i][1].inputs if j not in constant]
+        return None if i in made or not free or i not in fixed else []
+
+    return cheapest([i for i in residuals if i not in constant], cost, operands)

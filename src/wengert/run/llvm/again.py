@@ -106,14 +106,19 @@ def _with(reader: Loop, read: int, source: Loop, wanted: list[int], store: Store
         front.append(replace(item, **changes) if changes else item)
     shift = len(front)
     again = {k: numbers[store.item] if item == Load(read) else shift + k for k, item in enumerate(reader.body)}
-    body = [*front, *[renumbered(item, again) for item in reader.body]]
-    stores = [replace(s, item=again[s.item], at=tuple([again[j] for j in s.at])) for s in reader.stores]
-    made = used(Loop(reader.shape, accesses, body, stores))
-    made.equations = reader.equations
+    return with_front(reader, accesses, front, again)
+
+
+def with_front(loop: Loop, accesses: list[View], front: list[Any], numbers: dict[int, int]) -> Loop:
+    """Return a loop with items in front of its own; ``numbers`` says where it finds what its own items were."""
+    body = [*front, *[_renumbered(item, numbers) for item in loop.body]]
+    stores = [replace(s, item=numbers[s.item], at=tuple([numbers[j] for j in s.at])) for s in loop.stores]
+    made = used(Loop(loop.shape, accesses, body, stores))
+    made.equations = loop.equations
     return made
 
 
-def renumbered(item: Any, numbers: dict[int, int]) -> Any:
+def _renumbered(item: Any, numbers: dict[int, int]) -> Any:
     changes = {name: tuple([numbers[j] for j in getattr(item, name)]) for name in ("args", "at") if hasattr(item, name)}
     return replace(item, **changes) if changes else item
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Final
 
-from ...ops.cut import WITHOUT_LIMIT, Network
-from .again import access_number, renumbered
+from ...ops.cut import WITHOUT_LIMIT, cheapest
+from .again import access_number, with_front
 from .loops import Buffer, Const, Load, Loop, Op, Pick, Product, Shape, Store, View, is_whole, used, whole
 from .operations import CHEAP
 from .plan import touched
@@ -206,31 +206,15 @@ class _Run:
 
     def _cut(self) -> set[Value]:
         """Return the values that go through memory."""
-        network = Network()
-        network.join("source", "sink", 0)
-        seen: set[Value] = set()
-        waiting = []
-        for kept in self.wanted.values():
-            value = self.origin(kept.value)
-            network.join((value, "out"), "sink")
-            waiting.append(value)
-        while waiting:
-            value = waiting.pop()
-            if value in seen:
-                continue
-            seen.add(value)
-            network.join((value, "in"), (value, "out"), self._cost(value))
-            k, j = value
-            item = self.steps[k].body[j]
-            if isinstance(item, Op) and (item.name in CHEAP or item.name in _SLOW):
-                for i in item.args:
-                    before = self.origin((k, i))
-                    network.join((before, "out"), (value, "in"))
-                    waiting.append(before)
-            elif not isinstance(item, Const):
-                network.join("source", (value, "in"))
-        after = network.reaching("source", "sink")
-        return {v for v in seen if (v, "out") in after and (v, "in") not in after}
+        return cheapest([self.origin(kept.value) for kept in self.wanted.values()], self._cost, self._operands)
+
+    def _operands(self, value: Value) -> list[Value] | None:
+        """Return what a value can be computed again from; None if that takes too long, or cannot be."""
+        k, j = value
+        item = self.steps[k].body[j]
+        if isinstance(item, Op) and (item.name in CHEAP or item.name in _SLOW):
+            return [self.origin((k, i)) for i in item.args]
+        return [] if isinstance(item, Const) else None
 
     def _cost(self, value: Value) -> int:
         """Return the price of having a value go through memory, or of reading it where it is."""
@@ -293,7 +277,7 @@ class _Run:
         self._replace(k, made)
 
     def _drop(self, buffer: Buffer, k: int) -> None:
-        """Let a loop no longer write what nobody reads; its items keep their numbers, which values are made of."""
+        """Let a loop no longer write what nobody reads.  Its items get other numbers: this comes last."""
         loop = self.steps[k]
         stores = [store for store in loop.stores if loop.accesses[store.access].buffer is not buffer]
         made = used(Loop(loop.shape, loop.accesses, loop.body, stores)) if stores else Loop(loop.shape)
@@ -329,11 +313,7 @@ class _Reader:
         for j, item in enumerate(self.loop.body):
             known = instead.get(item.access, self.loads.get(item.access)) if isinstance(item, Load) else None
             again[j] = shift + j if known is None else known
-        body = [*self.front, *[renumbered(item, again) for item in self.loop.body]]
-        stores = [replace(s, item=again[s.item], at=tuple([again[j] for j in s.at])) for s in self.loop.stores]
-        made = used(Loop(self.loop.shape, self.accesses, body, stores))
-        made.equations = self.loop.equations
-        return made
+        return with_front(self.loop, self.accesses, self.front, again)
 
     def _number(self, value: Value) -> int:
         """Return the item that is a value, in front of the loop's own."""
