@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from ...core.bounds import Affine, Counter
+from .entries import write_out
 from .loops import Buffer, Choice, Loop, Nest, Repeat, View, needed_for, used
 from .meeting import Relation, injective, relation
 from .plan import written
@@ -48,6 +49,7 @@ def _visit(step: Any, known: Known, counters: dict[Counter, Buffer]) -> None:
         for part in step.body:
             _visit(part, within, mine)
         if step.length is None or step.length > _FEW:
+            write_out(step)
             step.nests = _nests(step, inner, counter, depth)
             roll(step, inner, counter, mine)
             find_skew(step, inner, counter)

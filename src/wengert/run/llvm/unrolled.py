@@ -11,7 +11,7 @@ import math
 from dataclasses import replace
 from typing import Any, Final
 
-from .loops import SMALL, Const, Load, Loop, Op, Store, View, canonical, innermost
+from .loops import SMALL, Const, Load, Loop, Op, View, canonical, innermost
 
 _SHORT: Final = 4
 """Longest axis that is written out."""
@@ -34,7 +34,7 @@ def written_out(loop: Loop) -> Loop:
         return loop  # LLVM does it, which knows the sizes of such loops
     found = loop
     while (axis := _short(found)) is not None:
-        found = _along(found, axis)
+        found = along(found, axis)
     sizes = canonical(found.shape, found.accesses)[0]
     return found if sizes[-1] >= _NEXT else loop
 
@@ -56,7 +56,7 @@ def _short(loop: Loop) -> int | None:
     return axis if all(store.how in _CHAINS for store in still) else None
 
 
-def _along(loop: Loop, axis: int) -> Loop:
+def along(loop: Loop, axis: int) -> Loop:
     """Return a loop with an axis written out."""
     n = loop.shape[axis]
     made = Loop((*loop.shape[:axis], *loop.shape[axis + 1 :]), equations=loop.equations)
@@ -67,8 +67,8 @@ def _along(loop: Loop, axis: int) -> Loop:
         """Return the one access to a place, as pointers of a loop are said not to overlap."""
         view = loop.accesses[number]
         strides = (*view.strides[:axis], *view.strides[axis + 1 :])
-        at = View(view.buffer, view.offset + step * view.strides[axis], strides, made.shape)
-        found = numbers.setdefault((at.buffer, at.offset, at.strides), len(made.accesses))
+        at = View(view.buffer, view.offset + step * view.strides[axis], strides, made.shape, view.indexed)
+        found = numbers.setdefault((at.buffer, at.offset, at.strides, at.indexed), len(made.accesses))
         if found == len(made.accesses):
             made.accesses.append(at)
         return found
@@ -77,34 +77,39 @@ def _along(loop: Loop, axis: int) -> Loop:
         made.body.append(item)
         return len(made.body) - 1
 
+    def these(numbers: tuple[int, ...], step: int) -> tuple[int, ...]:
+        return tuple([items[j][step if moves[j] else 0] for j in numbers])
+
     # Items that do not depend on the axis are taken once.
     moves = [_moves(loop, axis, k) for k in range(len(loop.body))]
     for k, item in enumerate(loop.body):
-        if isinstance(item, Op):
-            moves[k] = any(moves[j] for j in item.args)
+        moves[k] = moves[k] or any(moves[j] for j in (*getattr(item, "args", ()), *getattr(item, "at", ())))
     items: list[list[int]] = [[] for _ in loop.body]
     for k, item in enumerate(loop.body):
         for step in range(n if moves[k] else 1):
-            if isinstance(item, Load):
-                items[k].append(add(Load(access(item.access, step))))
-            elif isinstance(item, Op):
-                items[k].append(add(replace(item, args=tuple([items[j][step if moves[j] else 0] for j in item.args]))))
-            else:
+            if isinstance(item, Op):
+                items[k].append(add(replace(item, args=these(item.args, step))))
+            elif isinstance(item, Const):
                 items[k].append(add(item))
+            elif isinstance(item, Load):
+                items[k].append(add(Load(access(item.access, step))))
+            else:
+                items[k].append(add(replace(item, access=access(item.access, step), at=these(item.at, step))))
     for store in loop.stores:
+        at = [these(store.at, step) for step in range(n)]
         values = [items[store.item][step if moves[store.item] else 0] for step in range(n)]
         view = loop.accesses[store.access]
-        if view.strides[axis]:
+        if view.strides[axis] or store.how not in _CHAINS or any(moves[j] for j in store.at):
             for step, value in enumerate(values):
-                made.stores.append(Store(access(store.access, step), value, store.how))
+                made.stores.append(replace(store, access=access(store.access, step), item=value, at=at[step]))
             continue
         total = values[0]
         for value in values[1:]:
             total = add(Op(store.how, (total, value), (), (view.dtype,) * 2, view.dtype))
-        made.stores.append(Store(access(store.access, 0), total, store.how))
+        made.stores.append(replace(store, access=access(store.access, 0), item=total, at=at[0]))
     return made
 
 
 def _moves(loop: Loop, axis: int, number: int) -> bool:
     item = loop.body[number]
-    return isinstance(item, Load) and loop.accesses[item.access].strides[axis] != 0
+    return hasattr(item, "access") and loop.accesses[item.access].strides[axis] != 0
