@@ -132,7 +132,7 @@ def operations(step: Any) -> int:
     if isinstance(step, Repeat):
         return (step.length or 1) * sum(map(operations, [*step.test, *step.body]))
     if isinstance(step, Choice):
-        return max(sum(map(operations, branch)) for branch in step.branches)
+        return max(sum(map(operations, branch)) for branch in step.branches) // step.turns
     if isinstance(step, Rows):
         return sum(map(operations, step.loops))
     if isinstance(step, Product):
@@ -148,7 +148,7 @@ def bytes_moved(step: Any) -> int:
     if isinstance(step, Repeat):
         return (step.length or 1) * sum(map(bytes_moved, [*step.test, *step.body]))
     if isinstance(step, Choice):
-        return max(sum(map(bytes_moved, branch)) for branch in step.branches)
+        return max(sum(map(bytes_moved, branch)) for branch in step.branches) // step.turns
     if isinstance(step, Rows):
         return sum(map(bytes_moved, step.loops))
     if isinstance(step, Fill):

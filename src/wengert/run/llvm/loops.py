@@ -406,7 +406,10 @@ class Repeat:
 
 @dataclass(eq=False, slots=True)
 class Choice:
-    """Alternative lists of steps, of which one is taken: the primitive ``cond``."""
+    """Alternative lists of steps, of which one is taken: the primitive ``cond``.
+
+    ``turns`` is how often it comes to that before a branch with something in it is taken, where that is known.
+    """
 
     index: View
     branches: list[list[Any]]
@@ -415,6 +418,7 @@ class Choice:
     outer: list[Buffer]
     equation: int
     recipe: Any = None
+    turns: int = 1
 
 
 def fill_loop(fill: Fill) -> Loop:

@@ -13,6 +13,7 @@ from ...transforms.rows import without_rows
 from .blas import Cut, cut, describe_product, product_form
 from .callback import FAILED, raise_failure
 from .control import TAPE, settle
+from .delayed import delayed
 from .donate import take_over
 from .fission import parted
 from .fold import fold_products
@@ -111,7 +112,7 @@ class NativeProgram:
         fold_products(fused.steps)
         rematerialize(fused.steps)
         self._taken = take_over(fused, donated) if donated else []
-        self.steps = share(turn(with_fills(unrolled(parted(fused.steps)), fused.fills)), POOL.size)
+        self.steps = delayed(share(turn(with_fills(unrolled(parted(fused.steps)), fused.fills)), POOL.size))
         tasks = [step.tasks for step in self.steps if isinstance(step, Rows)]
         for step in self.steps:
             if isinstance(step, Product):

@@ -63,12 +63,12 @@ def roll(step: Repeat, known: Known, counter: Counter, counters: Mapping[Counter
         return
     for window in windows:
         window.take_over()
-    step.before = places.reading([pair for w in windows for pair in w.at_first()])
+    step.before += places.reading([pair for w in windows for pair in w.at_first()])
     ahead = places.reading([pair for w in windows for pair in w.coming()])
     behind = places.writing([pair for w in windows for pair in w.going()])
     turn = _turning([pair for w in windows for pair in w.turning()])
     step.body[:] = [*ahead, *step.body, *behind, *turn]
-    step.after = places.writing([pair for w in windows for pair in w.at_last()])
+    step.after += places.writing([pair for w in windows for pair in w.at_last()])
 
 
 def _written(step: Repeat) -> list[Buffer]:
