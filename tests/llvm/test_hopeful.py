@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert.run.llvm.hopeful import ends
-from wengert.run.llvm.loops import Load, Op
+from wengert.run.llvm.hopeful import ends, weighing
+from wengert.run.llvm.loops import Const, Load, Op
 
 
 def rooted(x: Any, steps: int) -> Any:
@@ -89,6 +89,47 @@ def test_the_ends_of_chains_are_looked_at() -> None:
     assert ends(body, [first, second, third, longer]) == [longer]
     op("sqrt", longer)
     assert ends(body, [first]) == [longer]
+
+
+def test_a_weight_that_is_zero_ends_a_chain() -> None:
+    """A product with a number that conditions choose is zero where that is, also if the other factor is nan."""
+    f8, b1 = np.dtype("f8"), np.dtype("?")
+    body = [
+        Load(0),
+        Load(1),
+        Op("scale", (0, 1), (), (f8, f8), f8),
+        Op("gt", (0, 1), (), (f8, f8), b1),
+        Const(1.0, f8),
+        Const(0.0, f8),
+        Op("select", (3, 4, 5), (), (b1, f8, f8), f8),
+        Op("scale", (6, 2), (), (f8, f8), f8),
+    ]
+    assert [weighing(body, item) for item in body if isinstance(item, Op)] == [None, None, None, 0]
+    assert ends(body, [2]) == [2]
+    body[5] = Const(np.inf, f8)
+    assert weighing(body, body[7]) is None
+    assert ends(body, [2]) == [7]
+
+
+def chosen(x: Any, y: Any, steps: int) -> Any:
+    """Slopes are infinite where a root is of zero, and weights of minima and maxima are zero, one half or one."""
+    total = 0.0
+    for _ in range(steps):
+        root = np.sqrt(np.maximum(x, 0.0)) * np.where(x > 0, y, 0.0)
+        x, y = np.minimum(np.maximum(x, y), root), np.where(y > x, np.minimum(root, 2.0 * x), np.abs(y) * root)
+        total += np.sum(x) + np.sum(root * y)
+    return total
+
+
+@pytest.mark.parametrize("n", [1, 5, 8, 13])
+def test_weights_that_conditions_choose(n: int) -> None:
+    x, y = np.linspace(0.0, 2.0, n), np.linspace(1.0, -1.0, n) ** 2
+    x[n // 2 :: 3] = y[n // 2 :: 3]
+    x[-1] = 0.0
+    expected = wg.grad(chosen, argnums=(0, 1))(x, y, 5)
+    found = wg.jit(wg.grad(chosen, argnums=(0, 1)), static_argnums=2)(x, y, 5)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
 def hidden(x: Any, steps: int) -> Any:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from . import ir
-from .hopeful import hoped_for, placing, with_care
+from .hopeful import hoped_for, placing, weighed, weighing, with_care
 from .jam import ROWS, jams
 from .lane_code import entry, shuffled
 from .layout import BLOCK, GAPS, IDENTITY, worst
@@ -464,7 +464,11 @@ class Emitter(Memory):
             else:
                 assert isinstance(item, Op)
                 args = [self.values[j] for j in item.args]
-                if hopeful and at not in exact and hoped_for(item, args):
+                weight = weighing(self.loop.body, item)
+                if weight is not None:
+                    chosen, other = item.args[weight], args[1 - weight]
+                    self.values.append(weighed(self.b, self.loop.body, self.values, chosen, other))
+                elif hopeful and at not in exact and hoped_for(item, args):
                     self.values.append(self.b.fmul(*args))
                     products.append(at)
                 else:

@@ -4,6 +4,9 @@ In ``scale``, 0 times inf is 0.  Looking for that in every product takes longer 
 win, the plain product is nan, and that is rare: so a point, or a vector of points, is computed with plain products,
 one branch asks whether any of them is nan, and there everything that depends on them is computed again, with care.
 
+Numbers that conditions choose among constants, as the weights of a minimum's operands are, make no such product at all:
+``scale(select(c, 1, 0), t)`` is ``select(c, t, 0)``.
+
 Not each product has to be looked at: what is computed from nan by arithmetic is nan too, so it is enough to look at
 the ends of all chains of arithmetic that begin with products.  Products on which it depends where something is read or
 written are computed with care at once.
@@ -11,11 +14,12 @@ written are computed with care at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from . import ir
-from .loops import Loop, Op
+from .loops import Const, Loop, Op
 from .scalars import is_plain
 
 _STICKY: Final = frozenset({"add", "sub", "neg", "mul", "madd", "scale", "div", "reciprocal"})
@@ -25,6 +29,33 @@ _STICKY: Final = frozenset({"add", "sub", "neg", "mul", "madd", "scale", "div", 
 def hoped_for(item: Op, args: Sequence[Any]) -> bool:
     """Say whether an operation is a product in which zero may have to win."""
     return item.name == "scale" and not any(map(is_plain, args))
+
+
+def weighing(body: Sequence[Any], item: Op) -> int | None:
+    """Return which factor of a product is chosen by conditions among finite constants; None if none of them is."""
+    if item.name != "scale" or item.out.kind != "f":
+        return None
+    return next((k for k in (0, 1) if isinstance(body[item.args[k]], Op) and _is_weight(body, item.args[k])), None)
+
+
+def _is_weight(body: Sequence[Any], j: int) -> bool:
+    item = body[j]
+    if isinstance(item, Const):
+        return math.isfinite(item.value)
+    return isinstance(item, Op) and item.name == "select" and all(_is_weight(body, k) for k in item.args[1:])
+
+
+def weighed(b: ir.Builder, body: Sequence[Any], values: Sequence[Any], j: int, value: Any) -> Any:
+    """Emit the product of a chosen constant, item j, and a value; ``values`` has the conditions."""
+    item = body[j]
+    if isinstance(item, Op):
+        x, y = (weighed(b, body, values, k, value) for k in item.args[1:])
+        return b.select(values[item.args[0]], x, y)
+    number = float(item.value)
+    if number == 1:
+        return value
+    factor = ir.Constant(value.type, number)
+    return b.fmul(factor, value) if number else factor
 
 
 def placing(loop: Loop) -> set[int]:
@@ -72,7 +103,7 @@ def ends(body: Sequence[Any], products: Sequence[int]) -> list[int]:
     """Return the items that are nan if any of the products is: with which chains of arithmetic on them end."""
     chains, going_on = set(products), set()
     for j, item in enumerate(body):
-        if isinstance(item, Op) and item.name in _STICKY and item.out.kind == "f":
+        if isinstance(item, Op) and item.name in _STICKY and item.out.kind == "f" and weighing(body, item) is None:
             before = chains.intersection(item.args)
             if before:
                 chains.add(j)

@@ -5,7 +5,8 @@ the very place that was written: ``c[:, k] = x`` and then ``d[:, k] = c[:, k] * 
 one, in which what was stored is used from the register, and what no other loop reads is not stored at all.
 
 Two loops over one iteration space can be merged if an entry that one of them writes is touched by the other at the same
-point only, or not at all, and if nothing between them depends on the one that moves.
+point only, or not at all, and if nothing between them depends on the one that moves.  Rows at computed places are the
+same or have nothing in common (:mod:`.alike`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from .alike import alike, is_entry, read_before
 from .loops import (
     SMALL,
     Buffer,
@@ -24,6 +26,7 @@ from .loops import (
     Loop,
     Op,
     Outside,
+    Pick,
     Repeat,
     Shape,
     Store,
@@ -107,10 +110,11 @@ def _merge_into_earlier(members: list[_Member], j: int, kept: Collection[Buffer]
                 others = [member.touched for member in members if member not in (earlier, later)]
                 own = [b for b in common if b.kind == "arena" and b not in kept and not any(b in o for o in others)]
                 both = _both(earlier.step, later.step, own)
-                if both is not None:
-                    members[i if free else j] = _Member(both)
-                    del members[j if free else i]
-                    return i if free else j - 1
+                if both:
+                    at = i if free else j
+                    members[at : at + 1] = map(_Member, both)
+                    del members[j + len(both) - 1 if free else i]
+                    return at + len(both) - 1 if free else j + len(both) - 2
         free = free and later.commutes(earlier)
     return None
 
@@ -143,34 +147,42 @@ def _uses(loop: Loop) -> list[tuple[View, bool]]:
 # -- two loops as one -------------------------------------------------------------------------------------------------
 
 
-def _both(earlier: Loop, later: Loop, own: Collection[Buffer]) -> Loop | None:
-    """Return a loop that does at each point what two loops do one after the other; None if there is none, or no good.
+def _both(earlier: Loop, later: Loop, own: Collection[Buffer]) -> list[Loop]:
+    """Return a loop that does at each point what two loops do one after the other, behind those that read single
+    entries for it; nothing if there is none, or no good.
 
     Nobody but these two looks at the buffers in ``own``.
     """
-    if not _at_one_point(earlier, later):
-        return None
-    merged = _Merged(earlier.shape)
+    rows: set[Buffer] = set()
+    entries: set[int] = set()
+    if not _at_one_point(earlier, later, rows, entries):
+        return []
+    first, earlier = read_before(earlier, sorted(entries)) if entries else ([], earlier)
+    merged = _Merged(earlier.shape, rows)
     if not (merged.add(earlier) and merged.add(later)):
-        return None
+        return []
     loop = merged.loop
     read = {loop.accesses[item.access].buffer for item in loop.body if hasattr(item, "access")}
     loop.stores = [s for s in loop.stores if (b := loop.accesses[s.access].buffer) in read or b not in own]
     loop = used(loop)
     loop.equations = list(dict.fromkeys([*earlier.equations, *later.equations]))
     if len(loop.body) > _MOST or len(loop.accesses) > _STREAMS or _cost(loop) > _cost(earlier) + _cost(later):
-        return None
-    return loop
+        return []
+    return [*first, loop]
 
 
 class _Merged:
-    """A loop that grows by what other loops do, with one access for each place."""
+    """A loop that grows by what other loops do, with one access for each place.
 
-    def __init__(self, shape: Shape) -> None:
+    Rows of the arrays in ``rows``, which may be the same, share an access.
+    """
+
+    def __init__(self, shape: Shape, rows: Collection[Buffer]) -> None:
         self.loop = Loop(shape)
+        self._rows = rows
         self._accesses: dict[Any, int] = {}
         self._items: dict[Any, int] = {}
-        self._stored: dict[int, int] = {}  # access -> the number of the store to it
+        self._stored: dict[Any, int] = {}  # access, computed places -> the number of the store to it
 
     def add(self, other: Loop) -> bool:
         """Append what a loop does; False if that is no store that can follow another one to the same place."""
@@ -188,10 +200,10 @@ class _Merged:
         at = tuple([moved[j] for j in getattr(item, "at", ())])
         access = self._access(accesses[item.access], at)
         item = replace(item, access=access, at=at) if at else replace(item, access=access)
-        if access not in self._stored or isinstance(item, Outside):
+        if (access, at) not in self._stored or isinstance(item, Outside):
             return self._item(item)
         # What stands there now is known: this loop has made it.
-        number = self._stored[access]
+        number = self._stored[access, at]
         store = self.loop.stores[number]
         if store.how != "set":
             store = self.loop.stores[number] = replace(store, item=self._sum(self._item(item), store), how="set")
@@ -201,12 +213,14 @@ class _Merged:
         at = tuple([moved[j] for j in store.at])
         access = self._access(view, at)
         store = replace(store, access=access, item=moved[store.item], at=at)
-        number = self._stored.get(access)
+        number = self._stored.get((access, at))
         if number is None:
-            self._stored[access] = len(self.loop.stores)
+            self._stored[access, at] = len(self.loop.stores)
             self.loop.stores.append(store)
             return True
         before = self.loop.stores[number]
+        if any(after.access == access for after in self.loop.stores[number + 1 :]):
+            return False  # which may have written the same row
         if store.how == "add" and before.how in ("add", "set"):
             store = replace(before, item=self._sum(before.item, store))
         elif store.how != "set":
@@ -215,7 +229,9 @@ class _Merged:
         return True
 
     def _access(self, view: View, at: tuple[int, ...]) -> int:
-        key = (view.buffer, view.offset, view.strides, view.indexed, at)
+        key: Any = (view.buffer, view.offset, view.strides, view.indexed, at)
+        if view.buffer in self._rows:
+            key, view = key[:-1], replace(view, safe=False, forms=())  # which are those of one place
         if key not in self._accesses:
             self._accesses[key] = len(self.loop.accesses)
             self.loop.accesses.append(view)
@@ -234,13 +250,17 @@ class _Merged:
         return self._item(Op(name, (first, store.item), (), (dtype, dtype), dtype))
 
 
-def _at_one_point(earlier: Loop, later: Loop) -> bool:
-    """Say whether what one loop writes is touched by the other at the same point, or not at all."""
-    there: dict[Buffer, list[tuple[View, str, Any]]] = {}
-    for view, how, place in _places(earlier):
-        there.setdefault(view.buffer, []).append((view, how, place))
-    for view, how, place in _places(later):
-        for other, other_how, other_place in there.get(view.buffer, ()):
+def _at_one_point(earlier: Loop, later: Loop, rows: set[Buffer], entries: set[int]) -> bool:
+    """Say whether what one loop writes is touched by the other at the same point, or not at all.
+
+    That is so as well if the later one writes a row of an array (noted in ``rows``) of which the earlier one touches
+    rows and, in case they are read before it, single entries (noted in ``entries``, as numbers of items).
+    """
+    there: dict[Buffer, list[tuple[View, str, Any, int]]] = {}
+    for view, how, place, number in _places(earlier):
+        there.setdefault(view.buffer, []).append((view, how, place, number))
+    for view, how, place, _ in _places(later):
+        for other, other_how, other_place, number in there.get(view.buffer, ()):
             if how == other_how == "get":
                 continue
             if not _KNOWN.issuperset((how, other_how)):
@@ -250,7 +270,14 @@ def _at_one_point(earlier: Loop, later: Loop) -> bool:
                 if still or view.dtype.kind != "f" or not injective(view.shape, view.strides):
                     return False
             elif may_overlap(view, other):
-                return False
+                if how == "get" or not (_is_steady(place) and _is_steady(other_place)):
+                    return False
+                if alike(view, other):
+                    rows.add(view.buffer)
+                elif other_how == "get" and is_entry(other) and isinstance(earlier.body[number], Pick):
+                    entries.add(number)
+                else:
+                    return False
     return True
 
 
@@ -258,13 +285,16 @@ def _lies(view: View) -> Any:
     return view.offset, view.strides, view.indexed
 
 
-def _places(loop: Loop) -> Iterator[tuple[View, str, Any]]:
-    """Yield what a loop touches, how, and where in memory the computed places lie that say where."""
-    for item in loop.body:
+def _places(loop: Loop) -> Iterator[tuple[View, str, Any, int]]:
+    """Yield what a loop touches, how, where in memory the computed places lie that say where, and number of the item.
+
+    That number is -1 for what is written.
+    """
+    for j, item in enumerate(loop.body):
         if hasattr(item, "access"):
-            yield loop.accesses[item.access], "get", _looked_up(loop, getattr(item, "at", ()))
+            yield loop.accesses[item.access], "get", _looked_up(loop, getattr(item, "at", ())), j
     for store in loop.stores:
-        yield loop.accesses[store.access], store.how, _looked_up(loop, store.at)
+        yield loop.accesses[store.access], store.how, _looked_up(loop, store.at), -1
 
 
 def _looked_up(loop: Loop, at: tuple[int, ...]) -> Any:
@@ -275,6 +305,11 @@ def _looked_up(loop: Loop, at: tuple[int, ...]) -> Any:
         view = loop.accesses[item.access] if isinstance(item, Load) else None
         found.append(object() if view is None or any(view.strides) else (view.buffer, view.offset))
     return tuple(found)
+
+
+def _is_steady(place: tuple[Any, ...]) -> bool:
+    """Say whether computed places are numbers in memory, the same for all points."""
+    return all(isinstance(one, tuple) for one in place)
 
 
 def _cost(loop: Loop) -> float:
