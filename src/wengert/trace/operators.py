@@ -10,6 +10,7 @@ import numpy as np
 from ..ops import arithmetic
 from . import promote
 from .dispatch import UFUNCS
+from .promote import adapts, weakened
 from .tracer import Tracer, call_ufunc, note
 
 
@@ -24,6 +25,9 @@ def _binary(name: str, record: Any, ufunc: Any) -> None:
         if base is not None and (base.base is not None or base.version != self.seen):
             self.refresh()
         builder = self.builder
+        if self.aval.weak and adapts(other):
+            note(builder, _getframe(1))
+            return weakened(elementwise(record, ufunc, (self, other)))
         if builder is not None:
             kind = type(other)
             if kind is Tracer:
@@ -52,6 +56,9 @@ def _binary(name: str, record: Any, ufunc: Any) -> None:
         if base is not None and (base.base is not None or base.version != self.seen):
             self.refresh()
         builder = self.builder
+        if self.aval.weak and adapts(other):
+            note(builder, _getframe(1))
+            return weakened(elementwise(record, ufunc, (other, self)))
         if builder is None or type(other) is list:
             return call_ufunc(ufunc, "__call__", (other, self), {})
         kind = type(other)
@@ -106,6 +113,9 @@ def _unary(name: str, ufunc: Any) -> None:
         builder = self.builder
         if builder is None:
             return call_ufunc(ufunc, "__call__", (self,), {})
+        if self.aval.weak:
+            note(builder, _getframe(1))
+            return weakened(handler(self))
         step = builder.node.get((ufunc, self.id))
         if step is not None:
             builder.node, number, of, _ = step
@@ -123,6 +133,9 @@ def _through_ufunc(name: str, ufunc: Any, *, reflected: bool = True) -> None:
         if not isinstance(other, _OPERANDS_AND_LISTS):
             return NotImplemented
         builder = self.builder
+        if self.aval.weak and adapts(other):
+            note(builder, _getframe(1))
+            return weakened(UFUNCS[ufunc](self, other))
         if builder is not None:
             look_up = builder.operands(ufunc, (self, other))
             if look_up is not None:
@@ -137,7 +150,8 @@ def _through_ufunc(name: str, ufunc: Any, *, reflected: bool = True) -> None:
         return call_ufunc(ufunc, "__call__", (self, other), {})
 
     def backward(self: Tracer, other: Any) -> Any:
-        return call_ufunc(ufunc, "__call__", (other, self), {})
+        out = call_ufunc(ufunc, "__call__", (other, self), {})
+        return weakened(out) if self.aval.weak and adapts(other) else out
 
     def inplace(self: Tracer, other: Any) -> Any:
         self.refresh()
@@ -183,6 +197,9 @@ def _power(self: Tracer, other: Any, modulus: Any = None) -> Any:
     builder = self.builder
     if builder is None or type(other) is list:
         return call_ufunc(np.power, "__call__", (self, other), {})
+    if self.aval.weak and adapts(other):
+        note(builder, _getframe(1))
+        return weakened(UFUNCS[np.power](self, other))
     key = ("**", self.id, other) if type(other) is int else None
     if key is not None:
         step = builder.node.get(key)

@@ -19,6 +19,7 @@ from ..ops.shape import broadcast
 
 _WEAK: Final = {"f": float, "i": int, "c": complex}
 _PYTHON_NUMBERS: Final = (int, float, complex)
+_PYTHON_DTYPES: Final = (np.dtype(np.int64), np.dtype(np.float64), np.dtype(np.complex128))
 
 
 class Operand(NamedTuple):
@@ -104,6 +105,19 @@ def broadcast_shape(what: str, avals: Sequence[Aval]) -> tuple[int, ...]:
 def operand_aval(x: Any) -> Aval:
     """Return the aval of anything that may be an operand."""
     return x.aval if isinstance(x, Sym) else aval_of(x)
+
+
+def adapts(x: Any) -> bool:
+    """Say whether an operand is a Python number, or stands for one: then it adapts to the dtype that it meets."""
+    return bool(x.aval.weak) if isinstance(x, Sym) else type(x) in _PYTHON_NUMBERS
+
+
+def weakened(x: Any) -> Any:
+    """Return what Python computes of Python numbers: a number that adapts as they do."""
+    if not isinstance(x, Sym) or x.aval.shape or x.aval.weak or x.aval.dtype not in _PYTHON_DTYPES:
+        return x
+    made: Any = type(x)(x.builder, x.id, aval((), x.aval.dtype, True))
+    return made
 
 
 def as_dtype(x: Any, dtype: Any) -> Any:

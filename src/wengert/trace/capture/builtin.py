@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..context import capturing, current
+from ..promote import weakened
 from ..tracer import Tracer, is_traced
 from .iterables import TracedRange
 
@@ -48,11 +49,11 @@ def _extreme(better: Any, reduction: Any) -> Callable[..., Any]:
 
 
 def _int(x: Any, *more: Any) -> Any:
-    return int(x, *more) if more or not _in_part() else np.trunc(x).astype(np.int64).reshape(())
+    return int(x, *more) if more or not _in_part() else weakened(np.trunc(x).astype(np.int64).reshape(()))
 
 
 def _float(x: Any) -> Any:
-    return x.reshape(()).astype(np.float64)
+    return weakened(x.reshape(()).astype(np.float64))
 
 
 def _bool(x: Any) -> Any:
@@ -62,7 +63,7 @@ def _bool(x: Any) -> Any:
 def _round(x: Any, digits: Any = None) -> Any:
     if digits is not None or not _in_part():
         return builtins.round(x, digits)
-    return np.rint(x).astype(np.int64)
+    return weakened(np.rint(x).astype(np.int64))
 
 
 def _sum(x: Any, start: Any = 0) -> Any:
@@ -153,9 +154,17 @@ def math_version(function: Any) -> Any:
         return None
 
     def run(*args: Any) -> Any:
-        return version(*args) if any(map(is_traced, args)) else function(*args)
+        if not any(map(is_traced, args)):
+            return function(*args)
+        # Python's own floats have 64 bits, whatever they are made of, and adapt to the arrays that they meet.
+        return weakened(version(*[_as_python(x) for x in args]))
 
     return run
+
+
+def _as_python(x: Any) -> Any:
+    narrow = isinstance(x, Tracer) and x.aval.dtype.kind == "f" and x.aval.dtype != np.float64
+    return x.astype(np.float64) if narrow else x
 
 
 class MathModule:
