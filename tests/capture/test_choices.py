@@ -173,7 +173,7 @@ def test_list_that_grows_is_unrolled():
     def f(x):
         parts = []
         for i in range(3):
-            parts.append(x[i] * i)
+            parts.insert(0, x[i] * i)
         return np.sum(np.array(parts))
 
     lines = check(f, X)
@@ -184,7 +184,7 @@ def test_long_unrolled_loops_say_so_once():
     def f(x):
         parts = []
         for i in range(150):
-            parts.append(x * i)
+            parts.insert(0, x * i)
         return sum(parts)
 
     compiled = wg.jit(f)

@@ -7,7 +7,7 @@ into it, and lists of traced values become traced arrays.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, Final
 
@@ -115,13 +115,42 @@ def _stack(a: Any, builder: Builder, dtype: Any) -> Any:
     avals = [promote.operand_aval(leaf) for leaf in leaves]
     wanted = np.dtype(dtype) if dtype is not None else np.result_type(*{of.dtype for of in avals})
     rows = []
-    for leaf in leaves:
+    for leaf in _joined(leaves, builder):
         leaf = promote.as_dtype(leaf, wanted)
         if not isinstance(leaf, Tracer):
             leaf = Tracer(builder, builder.constant(leaf), promote.operand_aval(leaf))
         rows.append(leaf.builder.apply_named("reshape", leaf, shape=(max(leaf.aval.size, 0),)))
     joined = rows[0] if len(rows) == 1 else builder.apply_named("concatenate", *rows, axis=0)
     return builder.apply_named("reshape", joined, shape=shape)
+
+
+def _joined(leaves: list[Any], builder: Any) -> list[Any]:
+    """Return leaves with rows of one array that follow each other as one part of that array."""
+    if not builder.context.rows:
+        return leaves
+    found: list[Any] = []
+    for base, first, count, leaf in _runs(leaves, builder):
+        found.append(leaf if count == 1 else Tracer(builder, *base)[first : first + count])
+    return found
+
+
+def _runs(leaves: list[Any], builder: Any) -> Iterator[tuple[Any, int, int, Any]]:
+    """Yield array, first row and number of rows that follow each other; or nothing of these, and a leaf."""
+    run: tuple[Any, int, int, Any] | None = None
+    for leaf in leaves:
+        row = None
+        if isinstance(leaf, Tracer):
+            leaf.refresh()
+            row = builder.context.rows.get(leaf.id) if leaf.builder is builder else None
+        base, k = (None, 0) if row is None else (row[:2], row[2])
+        if run is not None and base is not None and run[0] == base and k == run[1] + run[2]:
+            run = (base, run[1], run[2] + 1, leaf)
+            continue
+        if run is not None:
+            yield run
+        run = (base, k, 1, leaf)
+    if run is not None:
+        yield run
 
 
 FUNCTIONS[np.array] = traced_array

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.aval import Aval
 from ..core.builder import Builder, leaked
 from ..core.source import user_line
 from ..core.symbol import Sym
@@ -58,10 +59,23 @@ class Values:
     """The values of a trace that have been asked for; kept with its builder as ``builder.context``.
 
     ``part`` is the builder of the innermost loop body or branch that is being recorded, if any; ``lifted`` are arrays
-    that are constants of it, ``ranges`` bounds of loop counters, and ``outer`` is the enclosing trace.
+    that are constants of it, ``ranges`` bounds of loop counters, and ``outer`` is the enclosing trace.  ``rows`` says
+    of values that are rows of an array which array that is, and which row.
     """
 
-    __slots__ = ("_first", "_scanned", "guarded", "inputs", "known", "lifted", "makers", "outer", "part", "ranges")
+    __slots__ = (
+        "_first",
+        "_scanned",
+        "guarded",
+        "inputs",
+        "known",
+        "lifted",
+        "makers",
+        "outer",
+        "part",
+        "ranges",
+        "rows",
+    )
 
     def __init__(
         self, known: dict[int, Any], guarded: bool, part: Builder | None = None, outer: Builder | None = None
@@ -70,6 +84,7 @@ class Values:
         self.outer = outer
         self.ranges: dict[int, tuple[int, int]] = {}
         self.lifted: dict[Any, Any] = {}
+        self.rows: dict[int, tuple[int, Aval, int]] = {}
         self.known = known
         self.inputs = dict(known) if guarded else known
         self.guarded = guarded

@@ -256,6 +256,8 @@ class Recorder:
             self.signal = self.body(self.steps.item(k)) if self.steps is not None else self.body()
             if ask():
                 raise NotCapturedError(f"{ask()}, a list, dict or set, is changed in place")
+            if self.steps is not None and self.steps.end is not None:
+                self.steps.end(self)
             return self._collect()
 
     def _collect(self) -> list[Any]:

@@ -13,11 +13,14 @@ from .items import getitem
 
 
 class Steps(NamedTuple):
-    """A number of iterations (an int, or traced), a bound for it, and what item k is."""
+    """A number of iterations (an int, or traced), a bound for it, what item k is, and what to do at the end of an
+    iteration with the recorder of the loop.
+    """
 
     count: Any
     bound: int | None
     item: Callable[[Any], Any]
+    end: Callable[[Any], None] | None = None
 
 
 class TracedRange:

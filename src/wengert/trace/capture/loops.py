@@ -9,6 +9,7 @@ from ...errors import UntraceableError
 from ..context import current
 from ..outside import OuterWriteError
 from ..tracer import is_traced
+from .appends import growing, lists_of
 from .carry import Unstable, record_loop
 from .iterables import Lazy, Steps, TracedRange, steps
 from .notes import NotCapturedError, attempt, note_unrolled, reason_of, refusal
@@ -80,16 +81,25 @@ def _captured_for(source: Any, body: Block, site: Site) -> tuple[Any] | None:
         return None
     peeled = 0
     made: list[Any] = []  # arrays that are known to belong to the loop alone
+    try:
+        lists = lists_of(site, body, found.count)
+    except NotCapturedError as error:
+        _refuse(site, error)
+        return None
+    if lists:  # the first iteration shows what is appended
+        body(found.item(0))
+        peeled = 1
     while True:
         try:
-            with attempt():
-                return (record_loop(site, body, None, _behind(found, peeled), made),)
+            with attempt(), growing(site, body, lists, _behind(found, peeled)) as iterations:
+                signal = record_loop(site, body, None, iterations, made)
+            return (signal,)
         except Unstable as error:
             known = isinstance(found.count, int) and found.count > peeled + 1
             if not known or peeled >= _PEELED:
                 return _rest(source, found, body, site, peeled, error)
             signal = settled(body(found.item(peeled)))
-            made = error.made(body)
+            made = [] if lists else error.made(body)
             peeled += 1
             if signal in (BREAK, RETURN):
                 return (RETURN if signal == RETURN else None,)

@@ -14,6 +14,7 @@ statements behind it become a function as well, which is called only if it does 
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,6 +61,7 @@ class Rewriter:
         self.globals: set[str] = set()
         self.lifted: set[str] = set()
         self.written: frozenset[str] = frozenset()
+        self.closed_over: frozenset[str] = frozenset()
 
     def function(self, node: ast.FunctionDef) -> None:
         """Rewrite a function in place."""
@@ -70,6 +72,7 @@ class Rewriter:
         a = node.args
         params = {p.arg for p in (*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg)))}
         self.written = frozenset(stored_names(node))
+        self.closed_over = frozenset(names_in_functions(node))
         self.locals = (params | liveness.bound(node.body)) - self.globals
         body = self.block(node.body, Where(False, True))
         new = sorted((self.lifted - params - outer) | {RESULT})
@@ -208,7 +211,10 @@ class Rewriter:
     def loop(self, s: Any, rest: Sequence[ast.stmt] | None, where: Where) -> list[ast.stmt]:
         """Rewrite a for or while statement."""
         kind = "for" if isinstance(s, ast.For) else "while"
-        site = self.site(s, [s], kind, obstacle(s.body), jumps=breaks(s.body), returns=rest is not None)
+        appends = appended_names(s) & (self.locals - self.closed_over) if isinstance(s, ast.For) else frozenset()
+        site = self.site(
+            s, [s], kind, obstacle(s.body), jumps=breaks(s.body), returns=rest is not None, appends=appends
+        )
         body = self.block(s.body, INNER)
         functions = []
         if isinstance(s, ast.For):
@@ -351,6 +357,26 @@ def stored_names(node: ast.AST) -> set[str]:
             if isinstance(part, ast.Name) and (part is not target or whole):
                 found.add(part.id)
     return found
+
+
+def appended_names(loop: ast.For) -> frozenset[str]:
+    """Return the names of what each iteration appends to, once, and does not mention otherwise: ``a.append(x)``."""
+    if jumps(loop.body):
+        return frozenset()
+    found = []
+    for s in loop.body:
+        match s:
+            case ast.Expr(ast.Call(ast.Attribute(ast.Name(name), "append"), [argument], [])):
+                if not isinstance(argument, ast.Starred):
+                    found.append(name)
+    mentioned = Counter(n.id for n in ast.walk(loop) if isinstance(n, ast.Name))
+    return frozenset(name for name in found if mentioned[name] == 1)
+
+
+def names_in_functions(function: ast.AST) -> set[str]:
+    """Return the names that stand in functions and classes within a function."""
+    inner = [n for n in ast.walk(function) if isinstance(n, (*FUNCTIONS, ast.ClassDef)) and n is not function]
+    return {n.id for f in inner for n in ast.walk(f) if isinstance(n, ast.Name)}
 
 
 __all__ = ["RUNTIME", "Rewriter"]

@@ -48,6 +48,8 @@ class Site:
         For a choice: which branches always end in a jump.
     obstacle : str
         Why it is not captured; empty if it may be.
+    appends : frozenset of str
+        For a loop: names of what each iteration appends to, once, and does not mention otherwise.
     """
 
     filename: str
@@ -64,6 +66,7 @@ class Site:
     returns: bool = False
     always: tuple[bool, bool] = (False, False)
     obstacle: str = ""
+    appends: Names = frozenset()
 
     @property
     def text(self) -> str:
