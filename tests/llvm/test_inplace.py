@@ -54,3 +54,43 @@ def test_room_for_residuals_is_not_filled():
     expected_value, expected = wg.value_and_grad(steps)(np.linspace(0.1, 1.6, 16), 50)
     np.testing.assert_allclose(value, expected_value, rtol=1e-13)
     np.testing.assert_allclose(gradient, expected, rtol=1e-12)
+
+
+def reflected(x, y, limit):
+    """Branches that leave arrays alone, replace one by another, or let them change places."""
+    x, y = x.copy(), y.copy()
+    for k in range(12):
+        if k % 3 < limit:
+            x = np.sin(x[::-1]) + 0.5 * y
+        if k % 4 == 1:
+            x, y = y, x
+        elif k % 4 == 3:
+            x, y = 0.5 * y, x + y[::-1]
+        if k < 9:
+            y = y + x * np.sum(y[:k])
+    return np.sum(x * x) + np.sum(x * y)
+
+
+def test_what_a_branch_leaves_alone_is_not_copied():
+    def halves(x):
+        x = x.copy()
+        for k in range(20):
+            if k % 3 < 2:
+                x = 0.5 * x[::-1] + np.sin(x)
+        return np.sum(x * x)
+
+    lines = inside_loops(wg.jit(halves).lower(np.ones(400)).steps)
+    left_alone, replaced = lines.index("        branch 0:"), lines.index("        branch 1:")
+    assert replaced == left_alone + 1
+    assert ["copy" in line for line in lines[replaced + 1 :]] == [True]
+
+
+def test_branches_that_exchange_arrays():
+    rng = np.random.default_rng(5)
+    x, y = 0.3 * rng.standard_normal((2, 70))
+    for limit in range(4):
+        value, slopes = wg.jit(wg.value_and_grad(reflected, argnums=(0, 1)))(x, y, limit)
+        expected_value, expected = wg.value_and_grad(reflected, argnums=(0, 1))(x, y, limit)
+        np.testing.assert_allclose(value, expected_value, rtol=1e-10)
+        for found, wanted in zip(slopes, expected, strict=True):
+            np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9)

@@ -95,7 +95,7 @@ def add_choice(fused: Fused, k: int, equation: Equation, branches: tuple[Graph, 
     """Append a choice."""
     index, *args = equation.inputs
     single = _read_once(fused, equation)
-    place_of = _kept_in_place(branches)
+    place_of = _kept_or_replaced(branches)
     targets: list[Any] = []
     taken: dict[int, View] = {}
     for j, out in enumerate(equation.outputs):
@@ -174,6 +174,20 @@ def _kept_in_place(branches: tuple[Graph, ...]) -> list[int | None]:
     for j in range(len(branches[0].outputs)):
         places = {_origin(branch, branch.outputs[j]) for branch in branches}
         found.append(places.pop() if len(places) == 1 else None)
+    return found
+
+
+def _kept_or_replaced(branches: tuple[Graph, ...]) -> list[int | None]:
+    """Say for each output of a choice into which operand's memory it may go, if nobody needs that any more.
+
+    That is the operand that it is in every branch, or else in one of them: there nothing has to be copied then.
+    """
+    found = _kept_in_place(branches)
+    for j, p in enumerate(found):
+        if p is None:
+            origins = [_origin(branch, branch.outputs[j]) for branch in branches]
+            free = [q for q in origins if q is not None and q not in found]
+            found[j] = free[0] if free else None
     return found
 
 
