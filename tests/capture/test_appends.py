@@ -327,6 +327,89 @@ def until(y: Any) -> Any:
     return np.array(found)
 
 
+def written_when_it_has_another_name(y: Any) -> Any:
+    y = y.copy()
+    found = []
+    last = y
+    for k in range(N):
+        y[0] = k
+        last = y
+        y = y * 2.0
+        found.append(y)
+    return np.array(found), last
+
+
+def written_two_iterations_later(y: Any) -> Any:
+    found = []
+    before = y * 3.0
+    oldest = before
+    for _ in range(N):
+        found.append(y)
+        before[0] = 9.0
+        oldest = before
+        before = y
+        y = y * 2.0
+    return np.array(found), oldest, before
+
+
+def in_two_lists(y: Any) -> Any:
+    found, other = [], []
+    for k in range(N):
+        z = y * k
+        found.append(z)
+        other.append(z)
+    found[2][0] = 5.0
+    other[3][1] = 6.0
+    return np.array(found), np.array(other)
+
+
+def twice_in_the_list(y: Any) -> Any:
+    found = []
+    z = y * 1.0
+    for k in range(N):
+        found.append(z)
+        if k % 2:
+            z = z * 2.0
+    found[0][0] = 5.0
+    found[2][1] = 6.0
+    return np.array(found)
+
+
+def written_behind_by_an_older_name(y: Any) -> Any:
+    found = []
+    first = before = z = y * 1.0
+    for k in range(N):
+        found.append(before)
+        before = z
+        z = y * k
+    first[0] = 3.0
+    before[1] = 4.0
+    return np.array(found), z
+
+
+def of_no_dimension(y: Any) -> Any:
+    found, other = [], []
+    for k in range(N):
+        z = np.zeros(())
+        z += y[0] * k
+        found.append(z)
+        other.append(z)
+    found[2][...] = 5.0
+    return np.array(found), np.array(other)
+
+
+def buffers_in_turn(y: Any) -> Any:
+    """Nothing that is appended is written into here."""
+    a, b = y.copy(), np.zeros(2)
+    found = []
+    for k in range(N):
+        b[:] = a * 1.5
+        b[0] += k
+        a, b = b, a
+        found.append(a.copy())
+    return np.array(found), a, b
+
+
 def of_words(y: Any) -> Any:
     found = []
     for k in range(N):
@@ -361,6 +444,12 @@ def of_pairs(y: Any) -> Any:
         other_dtype_later,
         sometimes,
         until,
+        written_when_it_has_another_name,
+        written_two_iterations_later,
+        in_two_lists,
+        twice_in_the_list,
+        written_behind_by_an_older_name,
+        of_no_dimension,
         of_words,
         of_pairs,
     ],
@@ -410,7 +499,11 @@ def test_elements_can_be_written_into() -> None:
         found[3] += found[2]
         return np.array(found)
 
-    check(f, np.array([0.7, 0.4]), captured=CAPTURED)
+    check(f, np.array([0.7, 0.4]), captured=UNROLLED)
+
+
+def test_buffers_that_take_turns_are_captured() -> None:
+    check(buffers_in_turn, np.array([0.7, 0.4]), captured=CAPTURED)
 
 
 def test_a_list_that_is_handed_in_grows() -> None:

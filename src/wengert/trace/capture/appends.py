@@ -9,6 +9,10 @@ the list gets the rows, and what joins them again (``np.array(trajectory)``) is 
 
 That is sound where each iteration appends an array of its own, which nobody writes into afterwards, and where nobody
 looks at the list meanwhile: the loop does not mention it otherwise, and no other variable or container holds it.
+
+In Python the same array may be in the list twice, in another list, or in a variable, and here it is several.  So who
+writes into what was appended makes the loop run as Python's own: in the loop (``Growing.end``) as behind it
+(``keep_apart``).
 """
 
 from __future__ import annotations
@@ -86,6 +90,7 @@ class Growing:
         self.place: Any = None
         self.appended: list[tuple[Any, int]] = []
         self.names: set[str] = set()
+        self.starts: list[Any] = []
 
     def begin(self, place: Any) -> None:
         """Begin an iteration, which appends row number ``place``."""
@@ -106,14 +111,21 @@ class Growing:
         self.rows[self.place] = value
 
     def end(self, recorder: Any) -> None:
-        """See at the end of an iteration that nobody has written into what was appended."""
-        for root, version in self.appended:
-            carried = any(slot.object is root for slot in recorder.slots)
-            if root.version != version or (carried and version):
-                raise NotCapturedError(f"an array that is appended to {self.name} is written into")
-            for v in recorder.variables:
-                if any(isinstance(x, Tracer) and root_of(x) is root for x in leaves_of(content(v.cell))):
-                    self.names.add(v.name)
+        """See at the end of an iteration that nobody writes into what was appended, in this one or a later one."""
+        roots = [root for root, _ in self.appended]
+        turning = [slot for slot in recorder.slots if not slot.target and is_mutable(slot.object)]
+        carried = any(slot.object is root for slot in turning for root in roots)
+        held = {v.name: leaves_of(content(v.cell)) for v in recorder.variables}
+        goes_on = any(_is_of(leaf, roots) for leaves in held.values() for leaf in leaves)
+        in_place = any(slot.target and slot.object is root for slot in recorder.slots for root in roots)
+        later = (carried or goes_on) and any(slot.object.version for slot in turning)
+        if in_place or later or any(root.version != version for root, version in self.appended):
+            raise NotCapturedError(f"an array that is appended to {self.name} is written into")
+        if carried:
+            self.starts = [slot.start for slot in turning]
+        if goes_on:
+            self.names.update(v.name for v in recorder.variables if any(s.name == v.name for s in turning))
+            self.names.update(name for name, leaves in held.items() if any(_is_of(leaf, roots) for leaf in leaves))
 
     def elements(self) -> list[Any]:
         """Return the rows, behind the loop, and note that they are rows of one array."""
@@ -128,6 +140,10 @@ class Growing:
             builder.context.rows[row.id] = (rows.id, rows.aval, k)
             found.append(row)
         return found
+
+
+def _is_of(leaf: Any, roots: list[Any]) -> bool:
+    return isinstance(leaf, Tracer) and any(root_of(leaf) is root for root in roots)
 
 
 def _aval(value: Any) -> Aval:
@@ -170,6 +186,8 @@ def growing(site: Site, body: Any, lists: Lists, steps: Steps) -> Iterator[Steps
             cell.cell_contents = items
     cells = cells_of([body])
     for name, stand in stands.items():
-        lists[name][1].extend(stand.elements())
-        if stand.names:  # in Python, they hold the last element
-            keep_apart(site, stand.rows, *[leaf for n in stand.names for leaf in leaves_of(content(cells[n]))])
+        elements = stand.elements()
+        lists[name][1].extend(elements)
+        if stand.is_array:
+            held = [leaf for n in stand.names for leaf in leaves_of(content(cells[n]))]
+            keep_apart(site, *elements, *stand.starts, *held)
