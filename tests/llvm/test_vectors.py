@@ -17,7 +17,7 @@ from wengert.run.llvm.kernels import NAME, Kernel
 from wengert.run.llvm.library import loaded
 from wengert.run.llvm.loops import Buffer, Const, Load, Loop, Op, Pick, Store, View
 from wengert.run.llvm.mathlib import FUNCTIONS
-from wengert.run.llvm.vectors import AUTOMATIC, COPY, lanes
+from wengert.run.llvm.vectors import AUTOMATIC, COPY, abreast, lanes
 
 from ..test_random_programs import examples
 
@@ -303,3 +303,33 @@ def test_lines_from_lines_beside_them(found: Any) -> None:
     expected = wg.grad(lambda a, b: value(a, b, 2), argnums=(0, 1))(*arrays)
     for a, b in zip(slopes, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+
+
+def test_functions_with_long_chains_take_two_vectors_at_a_time() -> None:
+    single, width = elementwise("exp", "float64"), lanes(elementwise("exp", "float64"), [1, 1], [False, False])
+    dtype = np.dtype("float64")
+    both = replace(single, body=[*single.body, Op("tanh", (1,), (), (dtype,), dtype)], stores=[Store(1, 2)])
+    for loop, count in (
+        (single, 1),
+        (elementwise("log", "float64"), 2),
+        (elementwise("sqrt", "float64"), 1),
+        (both, 2),
+    ):
+        assert abreast(loop) == count
+        text = str(emit_module((loop, 1, [1, 1], [False, False])))
+        assert (f"load <{2 * width} x double>" in text) == (count == 2)
+        assert f"load <{width} x double>" in text, "what is left over from two"
+
+
+def test_two_vectors_at_a_time_of_every_length() -> None:
+    def f(x: Any, y: Any) -> Any:
+        z = np.log(x) * np.sin(y)
+        return z, np.sum(z, axis=1), np.sum(z, axis=0), np.max(z, axis=1), np.sum(z > 0.1, axis=1), z[:, ::-2] + 1.0
+
+    compiled_f = wg.jit(f)
+    for n in _LENGTHS[1:]:
+        rng = np.random.default_rng(n)
+        for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 1e-4)):
+            x, y = (1 + rng.random((5, n))).astype(dtype), rng.standard_normal(2 * n).astype(dtype)[::2]
+            for got, expected in zip(compiled_f(x, y), f(x, y), strict=True):
+                np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)

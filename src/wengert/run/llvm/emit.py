@@ -27,7 +27,7 @@ from .scalars import BIT, BYTE, INDEX, Operation, constant, emit, memory_type
 from .sums import add as sum_add
 from .sums import end as sum_end
 from .sums import start as sum_start
-from .vectors import AUTOMATIC, COPY, lanes
+from .vectors import AUTOMATIC, COPY, abreast, lanes
 
 POINTER: Final = BYTE.as_pointer()
 KERNEL: Final = ir.FunctionType(ir.VOID, [POINTER.as_pointer(), INDEX.as_pointer(), INDEX, INDEX])
@@ -64,6 +64,8 @@ class Emitter(Memory):
         self.lanes = lanes(loop, inner, fixed) if vectors else AUTOMATIC
         self.still = still
         self.jams = self.lanes > 1 and not long_sums and jams(loop, inner, still)
+        # Rows side by side are under way at once anyway.
+        self.widths = [self.lanes * count for count in range(1 if self.jams else abreast(loop), 0, -1)]
         self.body = self._body(name)
         if entry:
             self._entry(name)
@@ -284,6 +286,7 @@ class Emitter(Memory):
             self._copy(pointers, start, stop)
             return
         if self.lanes > 1:
+            self.lanes = self.widths[0]
             self.apart = {k: self._multiples(k) for k, inner in enumerate(self.inner) if inner == GAPS}
         still = [s for s in self.loop.stores if s.how != "set" and self.inner[s.access] == 0]
         if self.lanes != AUTOMATIC or any(s.at for s in still):
@@ -355,11 +358,15 @@ class Emitter(Memory):
     def _points(self, pointers: list[Any], start: Any, stop: Any, sums: list[Any], first: list[Any]) -> list[Any]:
         """Emit the loop over points, with vectors where that is possible; return the sums."""
         if self.lanes > 1:
-            parts = [self._still(self._identity(store)) for store in sums]
-            if sums and self._waits:
-                start, parts = self._vectors(pointers, start, stop, sums, parts, _PARTIAL)
-            start, parts = self._vectors(pointers, start, stop, sums, parts, 1)
             kinds = [(store.how, self.loop.accesses[store.access].dtype) for store in sums]
+            self.lanes = self.widths[0]
+            parts = [self._still(self._identity(store)) for store in sums]
+            if sums and self._waits and len(self.widths) == 1:
+                start, parts = self._vectors(pointers, start, stop, sums, parts, _PARTIAL)
+            for width in self.widths:
+                self.lanes = width
+                parts = [self._narrow(how, part, dtype) for (how, dtype), part in zip(kinds, parts, strict=True)]
+                start, parts = self._vectors(pointers, start, stop, sums, parts, 1)
             first = [
                 self._combine(how, so_far, self._across(how, part, dtype), dtype, True)
                 for (how, dtype), so_far, part in zip(kinds, first, parts, strict=True)
@@ -400,6 +407,14 @@ class Emitter(Memory):
                 ]
             totals += these
         return end, totals
+
+    def _narrow(self, how: str, vector: Any, dtype: Any) -> Any:
+        """Combine the halves of a vector that is wider than those of the loop to come."""
+        count = self.lanes
+        if vector.type.count == count:
+            return vector
+        low, high = (shuffled(self.b, vector, range(first, first + count)) for first in (0, count))
+        return self._combine(how, low, high, dtype, True)
 
     def _across(self, how: str, vector: Any, dtype: Any) -> Any:
         """Combine the lanes of a vector."""
@@ -442,7 +457,8 @@ class Emitter(Memory):
     def _items(self, pointers: list[Any], i: Any, lanes: int) -> None:
         """Emit the operations of a point."""
         self.values, self.coordinates = [], {}
-        inline = lanes > 1 or (self.lanes == AUTOMATIC and not all(self.fixed))
+        # What is left over calls the functions of the mathlib.
+        inline = lanes == self.widths[0] > 1 or (self.lanes == AUTOMATIC and not all(self.fixed))
         hopeful = lanes > 1 or all(self.fixed)  # LLVM's vectoriser takes no branches
         products: list[int] = []
         exact = placing(self.loop) if hopeful else set()

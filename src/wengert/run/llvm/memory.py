@@ -155,7 +155,7 @@ class Memory:
     def _read(self, k: int, pointer: Any, lanes: int = 1) -> Any:
         dtype = self.loop.accesses[k].dtype
         if lanes > 1 and self.inner[k] == GAPS:
-            return self._gathered(k, [self.b.gep(pointer, step) for step in self.apart[k]])
+            return self._gathered(k, [self.b.gep(pointer, step) for step in self.apart[k][:lanes]])
         if lanes > 1:
             kind = ir.vector(memory_type(dtype), lanes)
             place = self.b.bitcast(self._lowest(k, pointer, lanes), kind.as_pointer())
@@ -175,7 +175,7 @@ class Memory:
     def _write(self, k: int, pointer: Any, value: Any) -> None:
         dtype = self.loop.accesses[k].dtype
         if isinstance(value.type, ir.VectorType) and self.inner[k] == GAPS:
-            for lane, step in enumerate(self.apart[k]):
+            for lane, step in enumerate(self.apart[k][: value.type.count]):
                 self._write(k, self.b.gep(pointer, step), entry(self.b, value, lane))
             return
         if dtype.kind == "b":

@@ -16,7 +16,7 @@ from typing import Final
 
 from .. import llvm
 from .loops import Const, Load, Loop, Op, Pick, Store
-from .operations import is_native
+from .operations import MATHLIB, is_native
 
 AUTOMATIC: Final = 0
 """Leave the loop to LLVM's vectoriser."""
@@ -24,6 +24,10 @@ COPY: Final = -1
 """Let the C library copy the innermost axis."""
 _SLOW: Final = frozenset({"fmod", "remainder", "floor_divide"})
 """Operations that no processor has for vectors."""
+_CHAINS: Final = dict.fromkeys(MATHLIB, 1) | dict.fromkeys(
+    "log log2 log10 log1p sin cos tan pow cbrt acosh asinh atanh lgamma digamma".split(), 2
+)
+"""Functions that are chains of operations each of which waits for the one before, and how long these are."""
 
 
 @functools.cache
@@ -74,6 +78,15 @@ def lanes(loop: Loop, inner: Sequence[int], fixed: Sequence[bool]) -> int:
         return AUTOMATIC
     widest = max((dtype.itemsize for dtype in dtypes if dtype.kind != "b"), default=1)
     return _register() // widest
+
+
+def abreast(loop: Loop) -> int:
+    """Return how many vectors are handled side by side.
+
+    A processor looks only so far ahead.  Where a function of the mathlib, or one after the other, takes a hundred
+    cycles and more of waiting, it has too few vectors under way at once to be busy; two at a time are a fifth faster.
+    """
+    return 2 if sum(_CHAINS.get(item.name, 0) for item in loop.body if isinstance(item, Op)) > 1 else 1
 
 
 def _copies(loop: Loop, store: Store, inner: Sequence[int]) -> bool:
