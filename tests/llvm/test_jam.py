@@ -47,7 +47,17 @@ def with_steps(a: Any, x: Any, y: Any) -> Any:
     return y[::-1] @ a, a @ x[::-1], np.sum(a[:, ::2] * x[::2], axis=0), np.sum(a[::2].T * y[::2], axis=1)
 
 
-FUNCTIONS = [by_rows, by_columns, both, turned, in_a_loop, with_steps]
+def extremes(a: Any, x: Any, y: Any) -> Any:
+    product = a * x
+    return (
+        np.max(product, axis=0),
+        np.min(a + y[:, np.newaxis], axis=0),
+        np.max(product, axis=1),
+        np.sum(product, axis=0),
+    )
+
+
+FUNCTIONS = [by_rows, by_columns, both, turned, in_a_loop, with_steps, extremes]
 SIZES = st.one_of(st.integers(1, 9), st.integers(10, 140))
 
 
@@ -85,6 +95,8 @@ def test_special_numbers(bad: float) -> None:
     with np.errstate(invalid="ignore"):
         np.testing.assert_array_equal(wg.jit(by_rows)(a, x, x[:6]), a @ x)
         np.testing.assert_array_equal(wg.jit(by_columns)(a, x, x[:6]), x[:6] @ a)
+        for found, expected in zip(wg.jit(extremes)(a, x, x[:6]), extremes(a, x, x[:6]), strict=True):
+            np.testing.assert_array_equal(found, expected)
 
 
 def product(a: Any, b: Any) -> Any:
@@ -149,8 +161,10 @@ def test_which_loops_take_several_rows() -> None:
     assert not jams(loop, [1, 1, 1], [False, False, False])  # another place for each point: nothing adds up
     assert not jams(loop, [1, 0, 1], [False, True, False])
     assert not jams(loop, [1, 1, 0], [False, True, True])  # one number: all rows go into it
-    loop.stores = [Store(2, 2, "max")]
-    assert not jams(loop, [1, 1, 1], [False, True, True])
+    for how in ("add", "max", "min", "mul"):
+        loop.stores = [Store(2, 2, how)]
+        assert jams(loop, [1, 1, 1], [False, True, True]) == (how != "mul")
+        assert jams(loop, [1, 1, 0], [False, True, False]) == (how == "add")
     loop, sizes, strides = matrix_loop(True)
     loop.accesses[0] = View(loop.accesses[2].buffer, 30, (30, 1), (20, 30))  # memory that is written, seen otherwise
     assert not emission(loop, sizes, strides)[5]

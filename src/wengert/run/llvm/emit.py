@@ -240,7 +240,7 @@ class Emitter(Memory):
                 pointer = self._target(rows[0], store, i)
                 total = self._read(store.access, pointer, lanes)
                 for row in values:
-                    total = self._plus(total, store.item, row)
+                    total = self._joined(store, total, row)
                 self._write(store.access, pointer, total)
             targets = itertools.product(values, along)
             return [self._plus(so_far, store.item, row) for (row, store), so_far in zip(targets, acc, strict=True)]
@@ -269,6 +269,12 @@ class Emitter(Memory):
         totals = self._loop(start, stop, lambda i, *acc: points(i, list(acc), 1), totals)
         for store, place, total in zip(along * len(rows), places, totals, strict=True):
             self._accumulate(store, place, total)
+
+    def _joined(self, store: Any, so_far: Any, values: list[Any]) -> Any:
+        """Return what a store over rows makes of its entry."""
+        if store.how == "add":
+            return self._plus(so_far, store.item, values)
+        return self._combine(store.how, values[store.item], so_far, self.loop.accesses[store.access].dtype, False)
 
     def _plus(self, so_far: Any, number: int, values: list[Any]) -> Any:
         """Return a sum with one more term, which is rounded once where it is a product."""

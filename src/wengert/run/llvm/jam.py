@@ -1,8 +1,8 @@
 """Which loops take several rows at a time (unroll and jam).
 
 A matrix times a vector reads the vector anew for each row, and a row times a matrix reads and writes its result anew
-for each.  Four rows at a time need that once, and their sums do not wait for each other.  D. Callahan, S. Carr and
-K. Kennedy, *Improving Register Allocation for Subscripted Variables*, 1990.
+for each; so does the largest entry of each column.  Four rows at a time need that once, and their sums do not wait for
+each other.  D. Callahan, S. Carr and K. Kennedy, *Improving Register Allocation for Subscripted Variables*, 1990.
 """
 
 from __future__ import annotations
@@ -63,10 +63,12 @@ def _steady(loop: Loop, inner: Sequence[int], still: Sequence[bool]) -> set[int]
 
 def _keeps(loop: Loop, store: Store, inner: Sequence[int], still: Sequence[bool]) -> bool:
     """Say whether what a store does to each entry stays the same: floats added up along the rows, or from row to row
-    entry by entry; or each point has an entry of its own.
+    entry by entry, where it may also be the largest or the smallest one; or each point has an entry of its own.
     """
     k = store.access
-    adds = store.how == "add" and loop.accesses[k].dtype.kind == "f"
+    floats = loop.accesses[k].dtype.kind == "f"
     if not inner[k]:
-        return adds and not still[k]
-    return inner[k] == 1 and (adds or (not still[k] and store.how in ("set", "add")))
+        return store.how == "add" and floats and not still[k]
+    if still[k]:
+        return inner[k] == 1 and floats and store.how in ("add", "max", "min")
+    return inner[k] == 1 and store.how in ("set", "add")
