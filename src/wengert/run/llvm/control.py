@@ -21,7 +21,9 @@ from .fission import parted
 from .loops import Buffer, Choice, Fill, Repeat, View, whole
 from .merge import merge
 from .plan import place, touched, with_fills
+from .rim import is_zero, rim_apart
 from .scope import Scope
+from .zeros import clear_less
 
 if TYPE_CHECKING:
     from .fuse import Fused
@@ -77,6 +79,8 @@ def add_loop(
         checks = with_fills(parted(checking.steps), checking.fills)
         (going,) = checking.outputs
         inner.borders += checking.borders
+    zeros = {v.buffer for i, v in zip(carry_ids, states, strict=True) if is_zero(fused.constant(i))}
+    steps, cleared = clear_less(rim_apart(steps, inner.borders), zeros - {b for s in checks for b in touched(s)})
     around = [view for view in [*given, *states, count] if isinstance(view, View)]
     tape = 0
     if grows is not None and length is not None:
@@ -87,6 +91,8 @@ def add_loop(
     _lay_out(step, [*checks, *steps], around, [counter], inner.borders)
     fused.borders += inner.borders
     fused.append(step, step.outer, [view.buffer for view in states])
+    for loop in cleared:
+        fused.append(loop, [], loop.written)
     for i, view in zip(equation.outputs, states, strict=True):
         fused.put(i, view)
 

@@ -165,6 +165,19 @@ ACCUMULATE: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """How a loop runs with those next to it that are of one ``group``.
+
+    Loops with 0 in ``when`` have the same rows: each row of all of them is done before the next one.  Those with -1 are
+    done before the first row, and those with 1 behind the last one, each group in order.  Otherwise they need nothing
+    of each other, so that threads may share the rows.
+    """
+
+    group: object
+    when: int
+
+
 @dataclass(eq=False, slots=True)
 class Loop:
     """A fused loop nest over ``shape``."""
@@ -174,6 +187,7 @@ class Loop:
     body: list[Any] = field(default_factory=list)
     stores: list[Store] = field(default_factory=list)
     equations: list[int] = field(default_factory=list)
+    together: Together | None = None
 
     @property
     def written(self) -> list[Buffer]:

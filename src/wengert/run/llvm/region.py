@@ -9,9 +9,10 @@ code, so that loops over them can be unrolled.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from . import shared, team
 from .blas import cut, describe_product, product_form
@@ -45,6 +46,11 @@ from .shared import SUMS, is_shared
 from .team import teams
 from .threads import POOL
 from .unrolled import written_out
+
+_NARROW: Final = 4
+"""Columns up to which their number is in the code: nothing is left of the loop over them."""
+_NEAR: Final = 64
+"""Bytes between two accesses up to which their distance is in the code."""
 
 
 class Region:
@@ -118,14 +124,24 @@ class Region:
     def _nodes(self, steps: list[Any]) -> tuple[Any, ...]:
         nodes: list[Any] = []
         waiting: list[Loop] = []
-        for step in [*steps, None]:
-            if isinstance(step, Loop) and _may_join(step):
+        beside: list[Loop] = []
+        for step, following in itertools.pairwise([*steps, None, None]):
+            if isinstance(step, Loop) and step.together is not None:
+                beside.append(step)
+                other = following.together if isinstance(following, Loop) else None
+                if other is not None and other.group is step.together.group:
+                    continue
+            elif isinstance(step, Loop) and _may_join(step):
                 waiting.append(step)
                 continue
             for group in teams(waiting):
                 together = len(group) > 1 and sum(nanoseconds(loop) for loop, _ in group) >= shared.WORTHWHILE
                 nodes += [self._team(group)] if together else [self._node(loop) for loop, _ in group]
             waiting = []
+            if beside:
+                nodes.append(self._beside(beside))
+                beside = []
+                continue
             node = None if step is None else self._node(step)
             if node is not None:
                 nodes.append(node)
@@ -181,11 +197,36 @@ class Region:
             nests.append((*numbers, self._what(loop, sizes, strides)))
         return "team", self._threads(POOL.size), tuple(nests)
 
+    def _beside(self, loops: list[Loop]) -> Any:
+        """Return the node of loops whose rows are done one after the other."""
+        nests: list[Any] = []
+        own: list[View] = []
+        for loop in loops:
+            when = loop.together.when if loop.together is not None else 0
+            if loop.shape[-1] < _NARROW:
+                sizes, strides, steps = loop.shape, [view.strides for view in loop.accesses], 1
+            else:
+                sizes, strides, steps = canonical(loop.shape, loop.accesses, int(when == 0))
+            near: list[Any] = []
+            for view in loop.accesses:
+                place = next((k for k, other in enumerate(own) if _runs_along(view, other)), None)
+                if place is None:
+                    own.append(view)
+                    near.append(None)
+                else:
+                    distance = (view.offset - own[place].offset) * int(view.dtype.itemsize)
+                    near.append((place, self._number(distance, abs(distance) < _NEAR)))
+            nests.append((when, self._number(steps, steps == 1), self._what(loop, sizes, strides, True), tuple(near)))
+        several = POOL.size > 1 and sum(map(nanoseconds, loops)) >= shared.WORTHWHILE
+        threads = self._threads(POOL.size) if several else None
+        rows = next(loop.shape[0] for loop, (when, *_) in zip(loops, nests, strict=True) if when == 0)
+        return "beside", threads, self._number(rows), tuple(nests)
+
     def _threads(self, parts: int) -> Any:
         self.shared = True
         return tuple(map(self._number, (library()[PARALLEL], POOL.address, parts)))
 
-    def _what(self, loop: Loop, sizes: Shape, strides: list[Shape]) -> Any:
+    def _what(self, loop: Loop, sizes: Shape, strides: list[Shape], narrow: bool = False) -> Any:
         """Return what a nest's node says of its sizes, accesses, items and stores."""
         small = math.prod(sizes) <= SMALL
         accesses = []
@@ -195,7 +236,7 @@ class Region:
             steps = tuple([self._number(n, small or abs(n) <= 1) for n in s])
             extents = tuple([self._number(n, n == 1) for pair in view.indexed for n in pair])
             accesses.append((view.dtype.str, reference, offset, step_kind(s[-1]), steps, extents))
-        counts = tuple([self._number(n, small) for n in sizes])
+        counts = tuple([self._number(n, small or (narrow and n < _NARROW)) for n in sizes])
         return counts, tuple(accesses), tuple(loop.body), tuple(loop.stores)
 
     def _as_nest(self, nest: Nest) -> Any:
@@ -253,6 +294,12 @@ class Region:
 
     def _may_fail(self, step: Any) -> bool:
         return any(fails(inner) for inner in inside(step))
+
+
+def _runs_along(view: View, other: View) -> bool:
+    """Say whether two accesses always stay the same distance apart."""
+    same = view.buffer is other.buffer and view.buffer.size > 1 and not (view.indexed or other.indexed)
+    return same and view.strides == other.strides
 
 
 def _may_join(loop: Loop) -> bool:

@@ -15,7 +15,17 @@ from .forms_code import emit_form
 from .layout import touched_otherwise
 from .loops import Buffer, Loop, View
 from .scalars import BYTE, INDEX, memory_type
-from .shared import call_parts, call_tasks, call_team, emit_part, emit_team, sums_begin, sums_end
+from .shared import (
+    call_beside,
+    call_parts,
+    call_tasks,
+    call_team,
+    emit_beside,
+    emit_part,
+    emit_team,
+    sums_begin,
+    sums_end,
+)
 from .skewed_code import SkewedCode
 
 LONG: Final = 8
@@ -134,6 +144,35 @@ class RegionCode:
             part = self.parts[tuple(keys)] = emit_team(self.module, f"part{len(self.parts)}", found)
         call_team(self.b, part, [self._number(n) for n in runtime], pointers, numbers)
 
+    def _beside(self, runtime: Any, rows: Any, nests: Any) -> None:
+        """Write nests that run together, see :class:`.loops.Together`; threads share them if there is a ``runtime``."""
+        places: dict[Any, int] = {}
+
+        def number(given: tuple[str, int]) -> tuple[str, int]:
+            return given if given[0] == "is" else ("at", places.setdefault(given, len(places)))
+
+        pointers: list[Any] = []
+        calls, keys = [], []
+        for when, steps, what, near in nests:
+            nest, key = self._emitted(*what)
+            arrays: list[Any] = []
+            for access, relation in zip(what[1], near, strict=True):
+                if relation is None:
+                    arrays.append((len(pointers), ("is", 0)))
+                    pointers.append(self._shared_pointer(*access[:3]))
+                else:
+                    arrays.append((relation[0], number(relation[1])))
+            strides = [n for access in what[1] for n in access[4]]
+            numbers = [number(n) for n in (steps, *what[0], *strides)]
+            calls.append((when, nest, arrays, numbers))
+            keys.append((when, key, tuple(arrays), tuple(numbers)))
+        end = number(rows)
+        part = self.parts.get(("beside", end, *keys))
+        if part is None:
+            part = self.parts["beside", end, *keys] = emit_beside(self.module, f"part{len(self.parts)}", calls, end)
+        threads = None if runtime is None else [self._number(n) for n in runtime]
+        call_beside(self.b, part, threads, pointers, self._number(rows), list(map(self._number, places)))
+
     def _shared_pointer(self, text: str, reference: Any, offset: Any) -> Any:
         """Return where other threads find an access."""
         pointer = self._pointer(reference, np.dtype(text), offset)
@@ -157,7 +196,7 @@ class RegionCode:
             for text, _, _, inner, strides, extents in accesses
         ]
         # Shorter loops are unrolled by LLVM, which finds vectors in them by itself.
-        vectors = any(size[0] != "is" for size in sizes) or sizes[-1][1] >= LONG
+        vectors = sizes[-1][1] >= LONG if sizes[-1][0] == "is" else True
         # Several rows at a time only where nothing else touches what is written.
         by_rows = rank > 1 and not touched_otherwise([access[1] for access in accesses], stores)
         key = (rank, tuple(flat), body, stores, vectors, by_rows)

@@ -118,6 +118,83 @@ def emit_team(module: ir.Module, name: str, nests: Sequence[tuple[ir.Function, i
     return part
 
 
+def emit_beside(module: ir.Module, name: str, nests: Sequence[tuple[int, ir.Function, Any, Any]], rows: Any) -> Any:
+    """Write the kernel that does a range of rows of several nests; see :class:`.loops.Together`.
+
+    Parameters
+    ----------
+    module, name
+    nests : sequence of (when, Function, arrays, numbers)
+        Where each array is: its place in the table, and a distance in bytes from there.  Numbers are those that the
+        nest takes, but for the range, behind the steps of its outermost loop for a row.  A number is ``("is", value)``
+        or ``("at", place)``, in the description.
+    rows : tuple
+        The number of rows.
+    """
+    part = ir.Function(module, KERNEL, name, ARGUMENTS, linkage="internal")
+    table, description, start, stop = part.args
+    b = ir.Builder(part.append_basic_block("entry"))
+    read: dict[Any, Any] = {}
+
+    def number(given: tuple[str, int]) -> Any:
+        kind, value = given
+        if kind == "is":
+            return ir.Constant(INDEX, value)
+        if given not in read:
+            read[given] = b.load(b.gep(description, ir.Constant(INDEX, value)))
+        return read[given]
+
+    def address(place: int, distance: tuple[str, int], kind: Any) -> Any:
+        if place not in read:
+            read[place] = b.load(b.gep(table, ir.Constant(INDEX, place)))
+        return b.bitcast(b.gep(read[place], number(distance)), kind)
+
+    calls: dict[int, list[Any]] = {-1: [], 0: [], 1: []}
+    for when, nest, arrays, numbers in nests:
+        kinds = nest.signature.parameters
+        pointers = [address(place, distance, kind) for (place, distance), kind in zip(arrays, kinds, strict=False)]
+        steps, *others = map(number, numbers)
+        calls[when].append((nest, [*pointers, *others], steps, others[0]))
+    zero, one, count = ir.Constant(INDEX, 0), ir.Constant(INDEX, 1), number(rows)
+
+    def write_end(when: int, here: Any) -> None:
+        if calls[when]:
+            end, on = b.append_basic_block("end"), b.append_basic_block("on")
+            b.cbranch(here, end, on)
+            b.position_at_end(end)
+            for nest, args, _, size in calls[when]:
+                b.call(nest, [*args, zero, size])
+            b.branch(on)
+            b.position_at_end(on)
+
+    write_end(-1, b.icmp_signed("==", start, zero))
+    entry, body, done = b.block, b.append_basic_block("row"), b.append_basic_block("done")
+    b.cbranch(b.icmp_signed("<", start, stop), body, done)
+    b.position_at_end(body)
+    row = b.phi(INDEX)
+    later = b.add(row, one, flags=("nsw", "nuw"))
+    for nest, args, steps, _ in calls[0]:
+        b.call(nest, [*args, b.mul(row, steps), b.mul(later, steps)])
+    row.add_incoming(start, entry)
+    row.add_incoming(later, b.block)
+    b.cbranch(b.icmp_signed("<", later, stop), body, done)
+    b.position_at_end(done)
+    write_end(1, b.icmp_signed("==", stop, count))
+    b.ret_void()
+    return part
+
+
+def call_beside(b: ir.Builder, part: ir.Function, runtime: Any, arrays: Sequence[Any], rows: Any, numbers: Any) -> None:
+    """Write the call of what :func:`emit_beside` wrote, by several threads if there is a ``runtime``."""
+    table, description = _table(b, arrays), _numbers(b, numbers)
+    none = ir.Constant(INDEX, 0)
+    if runtime is None:
+        b.call(part, [table, description, none, rows])
+        return
+    parallel, pool, parts = runtime
+    call_tasks(b, parallel, table, (rows, parts, _length(b, rows, parts)), (part, description), (pool, none, none))
+
+
 def call_parts(b: ir.Builder, part: ir.Function, runtime: Sequence[Any], arrays: Sequence[Any], numbers: Any) -> None:
     """Write the call that lets threads share a nest.
 
