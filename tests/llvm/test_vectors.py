@@ -319,6 +319,7 @@ def test_functions_with_long_chains_take_two_vectors_at_a_time() -> None:
         text = str(emit_module((loop, 1, [1, 1], [False, False])))
         assert (f"load <{2 * width} x double>" in text) == (count == 2)
         assert f"load <{width} x double>" in text, "what is left over from two"
+    assert abreast(replace(both, body=[*both.body, *both.body[1:] * 20])) == 1, "registers are few"
 
 
 def test_two_vectors_at_a_time_of_every_length() -> None:

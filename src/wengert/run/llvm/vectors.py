@@ -29,6 +29,9 @@ _CHAINS: Final = dict.fromkeys(MATHLIB, 1) | dict.fromkeys(
 )
 """Functions that are chains of operations each of which waits for the one before, and how long these are."""
 
+_MUCH: Final = 40
+"""Items from which on a loop takes one vector at a time."""
+
 
 @functools.cache
 def _register() -> int:
@@ -85,7 +88,10 @@ def abreast(loop: Loop) -> int:
 
     A processor looks only so far ahead.  Where a function of the mathlib, or one after the other, takes a hundred
     cycles and more of waiting, it has too few vectors under way at once to be busy; two at a time are a fifth faster.
+    Where there is much else to do, registers are too few for two.
     """
+    if len(loop.body) > _MUCH:
+        return 1
     return 2 if sum(_CHAINS.get(item.name, 0) for item in loop.body if isinstance(item, Op)) > 1 else 1
 
 
