@@ -506,6 +506,19 @@ def test_buffers_that_take_turns_are_captured() -> None:
     check(buffers_in_turn, np.array([0.7, 0.4]), captured=CAPTURED)
 
 
+def test_elements_that_another_loop_replaces() -> None:
+    def f(y: Any) -> Any:
+        found = [y]
+        for _ in range(N):
+            y = y * 2.0
+            found.append(y)
+        for k in range(N):
+            found[k] = found[k + 1] * 2.0
+        return np.array(found)
+
+    check(f, np.array([0.7, 0.4]))
+
+
 def test_a_list_that_is_handed_in_grows() -> None:
     def f(y: Any, found: list[Any]) -> Any:
         for _ in range(N):

@@ -119,6 +119,7 @@ def _stack(a: Any, builder: Builder, dtype: Any) -> Any:
         leaf = promote.as_dtype(leaf, wanted)
         if not isinstance(leaf, Tracer):
             leaf = Tracer(builder, builder.constant(leaf), promote.operand_aval(leaf))
+        leaf.refresh()  # a view of what is written into may have gone over to another builder
         rows.append(leaf.builder.apply_named("reshape", leaf, shape=(max(leaf.aval.size, 0),)))
     joined = rows[0] if len(rows) == 1 else builder.apply_named("concatenate", *rows, axis=0)
     return builder.apply_named("reshape", joined, shape=shape)
