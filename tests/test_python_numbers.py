@@ -24,6 +24,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "a whole quotient the other way round": lambda x, c: (7 // (c + 1)) * x + 7 % (c + 1),
     "signs": lambda x, c: abs(-c) * x + (+c),
     "a sum": lambda x, c: sum([c, 2 * c]) * x,
+    "a whole quotient with its rest": lambda x, c: divmod(c, 2)[0] * x + divmod(7, c + 1)[1] * x,
+    "the larger of traced ones": lambda x, c: max(c, 2 * c) * x,
     "the smaller one": lambda x, c: min(c * 2, 0.7) * x,
     "chosen": lambda x, c: np.where(x > 0, c * 2, x),
     "chosen by Python": lambda x, c: (2 * c if c > 1 else c) * x,
@@ -48,11 +50,19 @@ def _updated(x: Any, c: Any) -> Any:
     return total * x
 
 
+NOT_OF_COMPLEX = (
+    "a whole quotient and its rest",
+    "a whole quotient with its rest",
+    "a whole quotient the other way round",
+    "chosen",
+)
+
+
 @pytest.mark.parametrize("dtype", ["f4", "f2", "f8", "c8"])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_dtypes_are_those_of_numpy(name: str, dtype: str) -> None:
     f = FUNCTIONS[name]
-    if dtype == "c8" and name in ("a whole quotient and its rest", "a whole quotient the other way round", "chosen"):
+    if dtype == "c8" and name in NOT_OF_COMPLEX:
         return  # NumPy has none of complex numbers
     x = np.array([0.5, -1.0, 2.0]).astype(dtype)
     for c in (0.25, 3):
@@ -100,6 +110,32 @@ def test_loops_of_float32_stay_loops() -> None:
     np.testing.assert_allclose(jitted(x, 0.1), decayed(x, 0.1), rtol=1e-6)
     (line,) = jitted.lower(x, 0.1).captured
     assert line.startswith("captured")
+
+
+def test_numbers_that_a_loop_hands_on_adapt_behind_it() -> None:
+    def counted(x: Any, limit: Any) -> Any:
+        k, t = 0, 0.0
+        while t < limit:
+            k, t = k + 1, t + 0.1
+        return k * x, t * x
+
+    def decayed(x: Any, rate: Any) -> Any:
+        weight, steps, last = 1.0, 0, 0.0
+        for _ in range(20):
+            weight = weight * (1 - rate)
+            steps += 1
+            x = weight * x + steps
+            last = last + x[0]
+        return x, weight * x, steps * x, last
+
+    x = np.array([0.5, 1.5], np.float32)
+    for f in (counted, decayed):
+        jitted = wg.jit(f)
+        for found, expected in zip(jitted(x, 0.45), f(x, 0.45), strict=True):
+            assert found.dtype == expected.dtype == np.float32
+            np.testing.assert_allclose(found, expected, rtol=1e-5)
+        (line,) = jitted.lower(x, 0.45).captured
+        assert line.startswith("captured")
 
 
 def test_functions_of_math_make_python_floats() -> None:

@@ -218,11 +218,13 @@ setattr(Tracer, "__pow__", _power)  # noqa: B010  (as below)
 
 
 def _divmod(self: Tracer, other: Any) -> Any:
-    return np.divmod(self, other)
+    found = np.divmod(self, other)
+    return (weakened(found[0]), weakened(found[1])) if self.aval.weak and adapts(other) else found
 
 
 def _rdivmod(self: Tracer, other: Any) -> Any:
-    return np.divmod(other, self)
+    found = np.divmod(other, self)
+    return (weakened(found[0]), weakened(found[1])) if self.aval.weak and adapts(other) else found
 
 
 setattr(Tracer, "__divmod__", _divmod)  # noqa: B010  (mypy takes the assignment for a call of divmod)

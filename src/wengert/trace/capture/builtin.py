@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..context import capturing, current
-from ..promote import weakened
+from ..promote import adapts, weakened
 from ..tracer import Tracer, is_traced
 from .iterables import TracedRange
 
@@ -43,7 +43,7 @@ def _extreme(better: Any, reduction: Any) -> Callable[..., Any]:
         found = args[0]
         for x in args[1:]:
             found = np.where(better(x, found), x, found)[()]
-        return found
+        return weakened(found) if all(map(adapts, args)) else found
 
     return extreme
 

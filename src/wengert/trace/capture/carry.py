@@ -357,7 +357,8 @@ class Recorder:
         for slot, of in zip(self.slots, part.graph.out_avals, strict=False):
             if of.shape != slot.aval.shape:
                 raise self._unstable(f"{slot.name} has the shape {slot.aval.shape} at first and {of.shape} later")
-            found = common(of, slot.aval, slot.name)
+            adapts = of.shape == () and seen_aval(slot.end).weak  # which the graph does not know of its results
+            found = common(aval((), of.dtype, True) if adapts else of, slot.aval, slot.name)
             again |= found is not slot.aval
             if slot.target and found.dtype != slot.aval.dtype:
                 raise NotCapturedError(f"{slot.name} changes its dtype")
