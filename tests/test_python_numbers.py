@@ -126,7 +126,8 @@ def test_numbers_that_a_loop_hands_on_adapt_behind_it() -> None:
             steps += 1
             x = weight * x + steps
             last = last + x[0]
-        return x, weight * x, steps * x, last
+            made = rate * steps
+        return x, weight * x, steps * x, last, made * x
 
     x = np.array([0.5, 1.5], np.float32)
     for f in (counted, decayed):

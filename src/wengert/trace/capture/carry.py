@@ -357,8 +357,7 @@ class Recorder:
         for slot, of in zip(self.slots, part.graph.out_avals, strict=False):
             if of.shape != slot.aval.shape:
                 raise self._unstable(f"{slot.name} has the shape {slot.aval.shape} at first and {of.shape} later")
-            adapts = of.shape == () and seen_aval(slot.end).weak  # which the graph does not know of its results
-            found = common(aval((), of.dtype, True) if adapts else of, slot.aval, slot.name)
+            found = common(_adapting(of, slot.end), slot.aval, slot.name)
             again |= found is not slot.aval
             if slot.target and found.dtype != slot.aval.dtype:
                 raise NotCapturedError(f"{slot.name} changes its dtype")
@@ -373,7 +372,7 @@ class Recorder:
                             raise NotCapturedError(f"{v.name} is a {type(leaf).__name__} that is made in the loop")
                         v.slots.append(leaf)
                         continue
-                    of = next(places)
+                    of = _adapting(next(places), leaf)
                     if not isinstance(leaf, (Sym, np.ndarray)) and not v.needed:
                         v.slots.append(leaf)
                         continue
@@ -391,6 +390,11 @@ class Recorder:
             return False
         self.poisoned = found
         return True
+
+
+def _adapting(of: Aval, value: Any) -> Aval:
+    """Return the aval of a graph's result, which adapts if the value that it is does: the graph does not know."""
+    return aval((), of.dtype, True) if of.shape == () and seen_aval(value).weak else of
 
 
 def seen_aval(value: Any) -> Aval:
