@@ -14,6 +14,7 @@ from tests.capture.programs import compiled
 from wengert.run.llvm import entries
 from wengert.run.llvm.loops import Buffer, Const, Fill, Load, Loop, Op, Pick, Repeat, Store, View
 
+from .comparison import compare_gradients
 from .nested_programs import indented
 from .test_nests import repeats
 
@@ -234,17 +235,7 @@ def compare(source: str) -> None:
     f = compiled(source)
     rng = np.random.default_rng(4)
     args = [rng.standard_normal(shape) / 2 for shape in [(3,)] * 3 + [(_STEPS, 3)]]
-    with np.errstate(all="ignore"):
-        plain = f(*args)
-        expected, slopes = wg.value_and_grad(f, argnums=(0, 1, 2, 3))(*args)
-    if not all(np.all(np.abs(value) < 1e6) for value in (plain, *slopes)):
-        return
-    np.testing.assert_allclose(expected, plain, rtol=1e-10)
-    np.testing.assert_allclose(wg.jit(f)(*args), expected, rtol=1e-9)
-    value, found = wg.jit(wg.value_and_grad(f, argnums=(0, 1, 2, 3)))(*args)
-    np.testing.assert_allclose(value, expected, rtol=1e-9)
-    for one, slope in zip(found, slopes, strict=True):
-        np.testing.assert_allclose(one, slope, rtol=1e-7, atol=1e-9 * (1 + np.max(np.abs(slope))))
+    compare_gradients(f, args)
 
 
 @settings(max_examples=5, derandomize=True, **_OPTIONS)

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any, Final
 
-from .loops import Buffer, Const, Load, Loop, Op, Pick, Store, View, is_whole, needed_for, used
+from .loops import Buffer, Const, Load, Loop, Op, Pick, Store, View, is_whole, needed_for, only, used
 from .operations import CHEAP
 from .plan import touched
 from .steps import MAX_BODY
@@ -70,9 +70,7 @@ def _move(steps: list[Any], first: int, second: int, buffer: Buffer) -> bool:
     if any(not arrays.isdisjoint(_written(steps[k])) for k in range(first, second + 1)):
         return False
     steps[second] = _with(reader, reads[0], source, wanted, store)
-    rest = Loop(source.shape, source.accesses, source.body, [s for s in source.stores if s is not store])
-    steps[first] = used(rest) if rest.stores else Loop(source.shape)
-    steps[first].equations = source.equations
+    steps[first] = only(source, [s for s in source.stores if s is not store])
     return True
 
 

@@ -17,7 +17,6 @@ not, the updates are done one by one.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -37,7 +36,7 @@ from .loops import (
     View,
     c_strides,
     needed_for,
-    used,
+    only,
     whole,
 )
 from .plan import touched
@@ -209,7 +208,7 @@ class _Delay:
         more += mine
         self.outer = [loop.accesses[store.access].buffer, *mine]
         others = [other for other in loop.stores if other is not store]
-        rest = [_only(loop, others)] if others else []
+        rest = [only(loop, others)] if others else []
         now: list[Any] = [self._chain(_TIMES)]
         if update.factors:
             now = [
@@ -246,7 +245,7 @@ class _Delay:
             for j in items:
                 made.accesses.append(View(self.rows[j], 0, c_strides(shape), shape, ((_TIMES, math.prod(shape)),)))
                 made.stores.append(Store(len(made.accesses) - 1, j, "set", (len(loop.body),), True))
-            found.append(_only(made, made.stores))
+            found.append(only(made, made.stores))
         return found
 
     def _check(self) -> list[Loop]:
@@ -339,14 +338,7 @@ class _Chain:
         return self.item(Op("add", (a, b), (), (dtype, dtype), dtype))
 
     def end(self) -> Loop:
-        return _only(self.loop, [Store(0, self.entry)])
-
-
-def _only(loop: Loop, stores: Sequence[Store]) -> Loop:
-    """Return a loop with some of its stores, and what they need."""
-    made = used(Loop(loop.shape, loop.accesses, loop.body, list(stores)))
-    made.equations = loop.equations
-    return made
+        return only(self.loop, [Store(0, self.entry)])
 
 
 def _dtype(item: Any, loop: Loop) -> Any:

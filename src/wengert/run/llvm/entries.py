@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from .loops import Buffer, Fill, Loop, Repeat, fill_loop
 from .plan import touched, written
-from .unrolled import along
+from .unrolled import along, moving
 
 FEW: Final = 8
 """Entries of an array, and points of a loop, up to which it is written out."""
@@ -58,8 +58,5 @@ def _scatters(loop: Loop) -> bool:
 
     Written out, such a store becomes several of which nobody knows that they go to different entries.
     """
-    moves: list[bool] = []
-    for item in loop.body:
-        own = hasattr(item, "access") and any(loop.accesses[item.access].strides)
-        moves.append(own or any(moves[j] for j in (*getattr(item, "args", ()), *getattr(item, "at", ()))))
+    moves = moving(loop, range(len(loop.shape)))
     return any(moves[j] for store in loop.stores for j in store.at)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from .loops import Const, Load, Loop, Store, needed_for, stride_cost, used
+from .loops import Const, Load, Loop, Store, needed_for, only, stride_cost
 
 SMALL: Final = 256
 """Points up to which a loop's order does not matter."""
@@ -42,9 +42,7 @@ def _parts(loop: Loop) -> list[Loop]:
     parts = []
     for group in by_axis.values():
         kept = sorted(group, key=lambda store: order[id(store)])
-        part = used(Loop(loop.shape, loop.accesses, loop.body, kept))
-        part.equations = loop.equations
-        parts.append(part)
+        parts.append(only(loop, kept))
     return parts
 
 

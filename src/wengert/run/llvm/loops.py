@@ -441,6 +441,13 @@ def fill_loop(fill: Fill) -> Loop:
     return Loop((fill.length,), [view], [Const(fill.value, fill.buffer.dtype)], [Store(0, 0)])
 
 
+def only(loop: Loop, stores: Sequence[Store]) -> Loop:
+    """Return a loop with some of its stores, and what they need."""
+    made = used(Loop(loop.shape, loop.accesses, loop.body, list(stores)))
+    made.equations = loop.equations
+    return made
+
+
 # -- bringing loops into canonical form -------------------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from ...ops.cut import WITHOUT_LIMIT, cheapest
 from .again import access_number, with_front
-from .loops import Buffer, Const, Load, Loop, Op, Pick, Product, Shape, Store, View, is_whole, used, whole
+from .loops import Buffer, Const, Load, Loop, Op, Pick, Product, Shape, Store, View, is_whole, only, whole
 from .operations import CHEAP
 from .plan import touched
 from .steps import MAX_BODY
@@ -280,9 +280,7 @@ class _Run:
         """Let a loop no longer write what nobody reads.  Its items get other numbers: this comes last."""
         loop = self.steps[k]
         stores = [store for store in loop.stores if loop.accesses[store.access].buffer is not buffer]
-        made = used(Loop(loop.shape, loop.accesses, loop.body, stores)) if stores else Loop(loop.shape)
-        made.equations = loop.equations
-        self._replace(k, made)
+        self._replace(k, only(loop, stores))
 
     def _replace(self, k: int, made: Loop) -> None:
         for buffer in touched(self.steps[k]):

@@ -28,7 +28,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from .again import access_number
-from .loops import Buffer, Const, Load, Loop, Op, Shape, Store, Together, View, needed_for, used
+from .loops import Buffer, Const, Load, Loop, Op, Shape, Store, Together, View, needed_for, only
 from .operations import CHEAP
 from .plan import touched, written
 from .rows import injective
@@ -115,7 +115,7 @@ def _split(steps: list[Any], s: int, borders: Collection[Buffer]) -> tuple[list[
     put: dict[int, list[Any]] = {}
     later = []
     for w, (rest, late) in rests.items():
-        source = _only(steps[w], [one.store for one in made.values() if one.maker == w])
+        source = only(steps[w], [one.store for one in made.values() if one.maker == w])
         reads = [shift for k, shift in shifts.items() if made[loop.accesses[k].buffer].maker == w]
         for end, rows in zip(ends, box.needed(source, reads), strict=True):
             end[:0] = rows
@@ -309,15 +309,8 @@ def _moved(view: View, by: Shape, shape: Shape) -> View:
     return replace(view, offset=offset, shape=shape)
 
 
-def _only(loop: Loop, stores: list[Store]) -> Loop:
-    """Return a loop with some of its stores."""
-    found = used(Loop(loop.shape, loop.accesses, loop.body, stores))
-    found.equations = loop.equations
-    return found
-
-
 def _without(loop: Loop, stores: Sequence[Store]) -> Loop:
-    return _only(loop, [store for store in loop.stores if store not in stores])
+    return only(loop, [store for store in loop.stores if store not in stores])
 
 
 def _cell(loop: Loop, low: Shape, high: Shape, reads: dict[int, tuple[Shape, _Made]], steps: Sequence[Any]) -> Loop:
@@ -373,7 +366,7 @@ def _cell(loop: Loop, low: Shape, high: Shape, reads: dict[int, tuple[Shape, _Ma
             moved.append(put(item))
     stores = [replace(store, item=moved[store.item]) for store in loop.stores]
     cell.body = body
-    return _only(cell, [s for s in stores if s.how == "set" or not is_zero(body[s.item])])
+    return only(cell, [s for s in stores if s.how == "set" or not is_zero(body[s.item])])
 
 
 def _simple(op: Op, body: Sequence[Any]) -> Op | int:

@@ -8,6 +8,7 @@ it, sums over it as chains of operations.  Then the loop runs along the next axi
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -81,9 +82,7 @@ def along(loop: Loop, axis: int) -> Loop:
         return tuple([items[j][step if moves[j] else 0] for j in numbers])
 
     # Items that do not depend on the axis are taken once.
-    moves = [_moves(loop, axis, k) for k in range(len(loop.body))]
-    for k, item in enumerate(loop.body):
-        moves[k] = moves[k] or any(moves[j] for j in (*getattr(item, "args", ()), *getattr(item, "at", ())))
+    moves = moving(loop, [axis])
     items: list[list[int]] = [[] for _ in loop.body]
     for k, item in enumerate(loop.body):
         for step in range(n if moves[k] else 1):
@@ -110,6 +109,10 @@ def along(loop: Loop, axis: int) -> Loop:
     return made
 
 
-def _moves(loop: Loop, axis: int, number: int) -> bool:
-    item = loop.body[number]
-    return hasattr(item, "access") and loop.accesses[item.access].strides[axis] != 0
+def moving(loop: Loop, axes: Sequence[int]) -> list[bool]:
+    """Say for each item of a loop whether it may differ along some axes."""
+    found: list[bool] = []
+    for item in loop.body:
+        own = hasattr(item, "access") and any(loop.accesses[item.access].strides[a] for a in axes)
+        found.append(own or any(found[j] for j in (*getattr(item, "args", ()), *getattr(item, "at", ()))))
+    return found

@@ -25,15 +25,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from ...core.aval import Aval, aval, aval_of
 from ..context import current
 from ..outside import is_outside, root_of
-from ..record import value_aval
 from ..tracer import Tracer, fresh
-from .carry import leaves_of
+from .carry import leaves_of, seen_aval
 from .iterables import Steps
 from .notes import NotCapturedError, keep_apart
-from .places import cells_of, content, is_mutable, is_value
+from .places import cells_of, content, is_mutable, is_value, snapshot
 from .site import Site
 
 
@@ -84,7 +82,7 @@ class Growing:
         if not is_value(first):
             raise NotCapturedError(f"what is appended to {name} is a {type(first).__name__}")
         self.name, self.count = name, count
-        self.aval = _aval(first)
+        self.aval = seen_aval(snapshot(first))
         self.rows = fresh(np.zeros((count, *self.aval.shape), self.aval.dtype))
         self.is_array = is_mutable(first)
         self.place: Any = None
@@ -100,7 +98,7 @@ class Growing:
         """Write what is appended into its row."""
         if not is_value(value):
             raise NotCapturedError(f"what is appended to {self.name} is a {type(value).__name__} later")
-        of = _aval(value)
+        of = seen_aval(snapshot(value))
         if of is not self.aval or is_mutable(value) is not self.is_array:
             raise NotCapturedError(f"what is appended to {self.name} is {self.aval!r} at first and {of!r} later")
         if self.is_array:
@@ -144,14 +142,6 @@ class Growing:
 
 def _is_of(leaf: Any, roots: list[Any]) -> bool:
     return isinstance(leaf, Tracer) and any(root_of(leaf) is root for root in roots)
-
-
-def _aval(value: Any) -> Aval:
-    if isinstance(value, Tracer):
-        value.refresh()
-        return value_aval(value)
-    of = aval_of(value)
-    return aval(of.shape, of.dtype, of.weak)
 
 
 @contextmanager
