@@ -8,6 +8,7 @@ iteration changes, moves what depends on constants only in front of the loop, an
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..core.builder import Builder
@@ -145,19 +146,20 @@ def _tidy_loop(
     remake(builder, inside, again)
     builder.place = equation.source
     const_values += [inside[i] for i in hoisted]
+    lean, place = _each_once(lean, const_values)
+    const_values = [value for k, value in enumerate(const_values) if place[k] not in place[:k]]
     lean = tidy(without_clearing(with_parts_joined(simplify(lean))))
     check = None
     if test is not None:
         places = operands(test.inputs[1:], consts, carry, False)
         names = [i for i, o in zip(places.consts, on.consts, strict=True) if o]
         names += [i for i, s in zip(places.carry, same, strict=True) if s]
-        extra = [lean.in_avals[1 + len(names) + k] for k in range(len(hoisted))]
         later = [places.carry[k] for k in moving]
-        avals = [test.avals[test.inputs[0]], *[test.avals[i] for i in names], *extra, *[test.avals[i] for i in later]]
+        avals = [*lean.in_avals[: 1 + len(const_values)], *[test.avals[i] for i in later]]
         graph = simplify(test)
 
         def write(k: Any, *rest: Any) -> list[Any]:
-            args = [k, *rest[: len(names)], *rest[len(names) + len(extra) :]]
+            args = [k, *[rest[place[j]] for j in range(len(names))], *rest[len(const_values) :]]
             known = dict(zip([test.inputs[0], *names, *later], args, strict=True))
             values = dict(zip(graph.inputs, [known.get(i) for i in test.inputs], strict=True))
             remake(k.builder, values, graph.equations)
@@ -179,6 +181,27 @@ def _tidy_loop(
     for k in range(carry):
         if same[k]:
             env[equation.outputs[k]] = env[given.carry[k]]
+
+
+def _each_once(body: Graph, values: Sequence[Any]) -> tuple[Graph, list[int]]:
+    """Return a body that takes each of its constants once, and at which place among them each one is then.
+
+    Terms written alike, once moved in front of the loop, are one value: what is computed from them is done once then.
+    """
+    names = body.inputs[1 : 1 + len(values)]
+    kept: list[int] = []
+    found: dict[int, int] = {}
+    for name, value in zip(names, values, strict=True):
+        if value.id not in found:
+            found[value.id] = len(kept)
+            kept.append(name)
+    place = [found[value.id] for value in values]
+    if len(kept) == len(values):
+        return body, place
+    same = {name: kept[k] for name, k in zip(names, place, strict=True)}
+    equations = [replace(e, inputs=tuple([same.get(i, i) for i in e.inputs])) for e in body.equations]
+    outputs = tuple([same.get(i, i) for i in body.outputs])
+    return Graph(body.avals, (body.inputs[0], *kept, *body.inputs[1 + len(values) :]), tuple(equations), outputs, ()), place
 
 
 def _without_steady(body: Graph, consts: int) -> tuple[Graph, list[int], list[Equation]]:
