@@ -22,11 +22,11 @@ from .jam import ROWS, jams
 from .lane_code import entry, shuffled
 from .layout import BLOCK, GAPS, IDENTITY, worst
 from .loops import Const, Load, Loop, Op, Outside, Pick
-from .memory import Memory
 from .scalars import BIT, BYTE, INDEX, Operation, constant, emit, memory_type
 from .sums import add as sum_add
 from .sums import end as sum_end
 from .sums import start as sum_start
+from .tile_code import TileCode
 from .vectors import AUTOMATIC, COPY, abreast, lanes
 
 POINTER: Final = BYTE.as_pointer()
@@ -38,7 +38,7 @@ _PARTIAL: Final = 4
 """Partial sums at once, where there is little else to do."""
 
 
-class Emitter(Memory):
+class Emitter(TileCode):
     """Writes one kernel into a module."""
 
     def __init__(
@@ -51,6 +51,7 @@ class Emitter(Memory):
         fixed: list[bool],
         long_sums: bool = False,
         still: Sequence[bool] = (),
+        turned: Sequence[bool] = (),
         entry: bool = True,
         vectors: bool = True,
     ) -> None:
@@ -66,6 +67,10 @@ class Emitter(Memory):
         self.jams = self.lanes > 1 and not long_sums and jams(loop, inner, still)
         # Rows side by side are under way at once anyway.
         self.widths = [self.lanes * count for count in range(1 if self.jams else abreast(loop), 0, -1)]
+        one_at_a_time = self.lanes > 1 and len(self.widths) == 1 and not self.jams
+        self.turned = [k for k, of in enumerate(turned) if of] if one_at_a_time else []
+        one_at_a_time = self.lanes > 1 and len(self.widths) == 1 and not self.jams
+        self.turned = [k for k, of in enumerate(turned) if of] if one_at_a_time else []
         self.body = self._body(name)
         if entry:
             self._entry(name)
@@ -138,6 +143,12 @@ class Emitter(Memory):
             return
         if depth == self.rank - 2 and self.jams:
             self._jammed(depth, pointers, start, stop)
+            return
+        if depth == self.rank - 2 and self.turned:
+            self._tiled(depth, pointers, start, stop)
+            return
+        if depth == self.rank - 2 and self.turned:
+            self._tiled(depth, pointers, start, stop)
             return
 
         def step(i: Any) -> None:
@@ -474,9 +485,8 @@ class Emitter(Memory):
                 self.values.append(self._wide(found) if lanes > 1 else found)
             elif isinstance(item, Load):
                 k = item.access
-                self.values.append(
-                    self.hoisted[k] if k in self.hoisted else self._read(k, self._entry_of(pointers, k, i), lanes)
-                )
+                there = self.tile.get(k) or self.hoisted.get(k)
+                self.values.append(there or self._read(k, self._entry_of(pointers, k, i), lanes))
             elif isinstance(item, Pick):
                 self.values.append(self._pick(pointers, item, i, lanes))
             elif isinstance(item, Outside):

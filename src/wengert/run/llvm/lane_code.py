@@ -39,6 +39,24 @@ def shuffled(b: ir.Builder, vector: Any, order: Sequence[int]) -> Any:
     return b.shuffle_vector(vector, order)
 
 
+def transposed(b: ir.Builder, rows: Sequence[Any]) -> list[Any]:
+    """Return the columns of as many vectors as each has lanes.
+
+    Halves of the matrix change places, then halves of its quarters, and so on: J. O. Eklundh, *A Fast Computer Method
+    for Matrix Transposing*, 1972.
+    """
+    found, count = list(rows), len(rows)
+    half = count // 2
+    while half:
+        for k in range(count):
+            if not k & half:
+                x, y = found[k], found[k + half]
+                found[k] = b.shuffle_vector(x, [j + count - half if j & half else j for j in range(count)], y)
+                found[k + half] = b.shuffle_vector(x, [j + count if j & half else j + half for j in range(count)], y)
+        half //= 2
+    return found
+
+
 def bytes_of(b: ir.Builder, bits: Any) -> Any:
     """Return a bit, or those of a vector, as bytes 0 and 1.
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from .jam import jams
 from .loops import Const, Load, Loop, Op, Store
+from .tiles import TILED, tiles
 
 IDENTITY: Final = {"add": 0, "mul": 1, "or": 0, "and": 1}
 
@@ -26,11 +27,13 @@ def step_kind(stride: int) -> int:
 
 def emission(loop: Loop, sizes: Any, strides: list[Any]) -> tuple[Any, ...]:
     """Return what :class:`Emitter` takes besides module and name: loop, depth, inner strides, which accesses stay put,
-    whether sums are long, and which accesses stay along the axis around the innermost one, if that matters.
+    whether sums are long, and which accesses stay along the axis around the innermost one, or have their neighbours
+    there, if that matters.
     """
     inner = [step_kind(s[-1]) for s in strides]
     fixed = [not any(s) for s in strides]
-    return loop, len(strides[0]), inner, fixed, _has_long_sums(loop, sizes, strides), _still(loop, inner, strides)
+    long_sums = _has_long_sums(loop, sizes, strides)
+    return loop, len(strides[0]), inner, fixed, long_sums, _still(loop, inner, strides), _turned(loop, sizes, strides)
 
 
 def _still(loop: Loop, inner: list[int], strides: list[Any]) -> tuple[bool, ...]:
@@ -39,6 +42,17 @@ def _still(loop: Loop, inner: list[int], strides: list[Any]) -> tuple[bool, ...]
         return ()
     still = tuple([s[-2] == 0 for s in strides])
     return still if jams(loop, inner, still) else ()
+
+
+def _turned(loop: Loop, sizes: Any, strides: list[Any]) -> tuple[bool, ...]:
+    """Return which accesses have neighbours along the axis around the innermost one, where tiles are turned."""
+    if len(sizes) == 1 or min(sizes[-2:]) < TILED or touched_otherwise([v.buffer for v in loop.accesses], loop.stores):
+        return ()
+    inner, around = ([step_kind(s[axis]) for s in strides] for axis in (-1, -2))
+    turned = tuple([i == GAPS and a == 1 for i, a in zip(inner, around, strict=True)])
+    if any(turned[store.access] and abs(strides[store.access][-1]) < sizes[-2] for store in loop.stores):
+        return ()
+    return turned if tiles(loop, inner, around) else ()
 
 
 def touched_otherwise(memory: Sequence[Any], stores: Iterable[Store]) -> bool:
@@ -61,7 +75,8 @@ def structure(loop: Loop, sizes: Any, strides: list[Any]) -> tuple[Any, ...]:
     )
     stores = tuple((store.access, store.item, store.how, store.at) for store in loop.stores)
     still = _still(loop, [step_kind(s[-1]) for s in strides], strides)
-    return (len(sizes), accesses, tuple(map(_plain, loop.body)), stores, _has_long_sums(loop, sizes, strides), still)
+    long_sums, turned = _has_long_sums(loop, sizes, strides), _turned(loop, sizes, strides)
+    return (len(sizes), accesses, tuple(map(_plain, loop.body)), stores, long_sums, still, turned)
 
 
 def _plain(item: Any) -> tuple[Any, ...]:

@@ -272,13 +272,16 @@ class Builder:
             type, f"insertelement {type.text} {a.ref}, {value.type.text} {value.ref}, {lane.type.text} {lane.ref}"
         )
 
-    def shuffle_vector(self, a: Value, order: Sequence[int]) -> Value:
-        """Return a vector of the lanes of another in this order."""
+    def shuffle_vector(self, a: Value, order: Sequence[int], other: Value | None = None) -> Value:
+        """Return a vector of the lanes of another in this order, or of two, whose lanes are counted on."""
         type, count = a.type, len(order)
-        if not all(0 <= lane < type.count for lane in order):
+        second = undefined(type) if other is None else other
+        if second.type is not type:
+            raise TypeError(f"lanes of {a} and of {second} cannot be in one vector")
+        if not all(0 <= lane < type.count * (1 if other is None else 2) for lane in order):
             raise ValueError(f"{a} has no lanes {list(order)}")
         mask = Constant(vector(I32, count), list(order))
-        return self._result(vector(type.element, count), f"shufflevector {a}, {undefined(type)}, {mask}")
+        return self._result(vector(type.element, count), f"shufflevector {a}, {second}, {mask}")
 
     def any_lane(self, mask: Value) -> Value:
         """Return whether any lane of a mask is true; what has no lanes is returned as it is."""
