@@ -201,7 +201,9 @@ def _each_once(body: Graph, values: Sequence[Any]) -> tuple[Graph, list[int]]:
     same = {name: kept[k] for name, k in zip(names, place, strict=True)}
     equations = [replace(e, inputs=tuple([same.get(i, i) for i in e.inputs])) for e in body.equations]
     outputs = tuple([same.get(i, i) for i in body.outputs])
-    return Graph(body.avals, (body.inputs[0], *kept, *body.inputs[1 + len(values) :]), tuple(equations), outputs, ()), place
+    return Graph(
+        body.avals, (body.inputs[0], *kept, *body.inputs[1 + len(values) :]), tuple(equations), outputs, ()
+    ), place
 
 
 def _without_steady(body: Graph, consts: int) -> tuple[Graph, list[int], list[Equation]]:

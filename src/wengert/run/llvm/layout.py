@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from .jam import jams
 from .loops import Const, Load, Loop, Op, Store
-from .tiles import TILED, tiles
+from .tiles import TILED, tiled
 
 IDENTITY: Final = {"add": 0, "mul": 1, "or": 0, "and": 1}
 
@@ -49,10 +49,7 @@ def _turned(loop: Loop, sizes: Any, strides: list[Any]) -> tuple[bool, ...]:
     if len(sizes) == 1 or min(sizes[-2:]) < TILED or touched_otherwise([v.buffer for v in loop.accesses], loop.stores):
         return ()
     inner, around = ([step_kind(s[axis]) for s in strides] for axis in (-1, -2))
-    turned = tuple([i == GAPS and a == 1 for i, a in zip(inner, around, strict=True)])
-    if any(turned[store.access] and abs(strides[store.access][-1]) < sizes[-2] for store in loop.stores):
-        return ()
-    return turned if tiles(loop, inner, around) else ()
+    return tiled(loop, inner, around, [abs(s[-1]) >= sizes[-2] for s in strides])
 
 
 def touched_otherwise(memory: Sequence[Any], stores: Iterable[Store]) -> bool:

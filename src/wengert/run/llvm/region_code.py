@@ -12,7 +12,7 @@ import numpy as np
 from . import ir
 from .emit import ARGUMENTS, KERNEL, Emitter
 from .forms_code import emit_form
-from .layout import touched_otherwise
+from .layout import GAPS, touched_otherwise
 from .loops import Buffer, Loop, View
 from .scalars import BYTE, INDEX, memory_type
 from .shared import (
@@ -27,6 +27,7 @@ from .shared import (
     sums_end,
 )
 from .skewed_code import SkewedCode
+from .tiles import tiled
 
 LONG: Final = 8
 """Steps of an innermost loop of known length from which on it is written with vectors."""
@@ -199,7 +200,8 @@ class RegionCode:
         vectors = sizes[-1][1] >= LONG if sizes[-1][0] == "is" else True
         # Several rows at a time only where nothing else touches what is written.
         by_rows = rank > 1 and not touched_otherwise([access[1] for access in accesses], stores)
-        key = (rank, tuple(flat), body, stores, vectors, by_rows)
+        beside = tuple([access[4][-2] == ("is", 1) for access in accesses]) if by_rows and vectors else ()
+        key = (rank, tuple(flat), body, stores, vectors, by_rows, beside)
         nest = self.nests.get(key)
         if nest is None:
             views = [
@@ -208,14 +210,20 @@ class RegionCode:
             ]
             loop = Loop((0,) * rank, views, list(body), list(stores))
             fixed = [all(still) for _, _, still, _ in flat]
+            inner = [inner for _, inner, _, _ in flat]
+            still = [still[-2] for _, _, still, _ in flat] if by_rows else []
+            around = [0 if stays else 1 if one else GAPS for stays, one in zip(still, beside, strict=False)]
+            # What is added may be added to one entry several times; what is set is not.
+            apart = [all(store.how == "set" for store in stores if store.access == k) for k in range(len(views))]
             emitter = Emitter(
                 self.module,
                 f"nest{len(self.nests)}",
                 loop,
                 rank,
-                [inner for _, inner, _, _ in flat],
+                inner,
                 fixed,
-                still=[still[-2] for _, _, still, _ in flat] if by_rows else (),
+                still=still,
+                turned=tiled(loop, inner, around, apart) if beside else (),
                 entry=False,
                 vectors=vectors,
             )

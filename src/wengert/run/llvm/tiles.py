@@ -18,8 +18,8 @@ _BODY: Final = 16
 """Items up to which a loop's body is small enough to be there once for each row of a tile."""
 
 
-def tiles(loop: Loop, inner: Sequence[int], around: Sequence[int]) -> bool:
-    """Say whether a loop is written tile by tile.
+def tiled(loop: Loop, inner: Sequence[int], around: Sequence[int], apart: Sequence[bool]) -> tuple[bool, ...]:
+    """Return which accesses have neighbours along the axis around the innermost one; empty if there are no tiles.
 
     Parameters
     ----------
@@ -27,15 +27,15 @@ def tiles(loop: Loop, inner: Sequence[int], around: Sequence[int]) -> bool:
         In which nothing but the stores touches the memory that they write.
     inner, around : sequences of int
         For each access the kind of its stride along the innermost axis, and along the one around it.
+    apart : sequence of bool
+        For each access whether each point is certain to have an entry of its own.
     """
-    turned = [i not in (-1, 0, 1) and a == 1 for i, a in zip(inner, around, strict=True)]
-    if not any(turned) or len(loop.body) > _BODY:
-        return False
-    if not all(isinstance(item, Load | Op | Const) for item in loop.body):
-        return False
-    sizes = {view.dtype.itemsize for view in loop.accesses}
-    if len(sizes) > 1 or any(view.dtype.kind not in "fi" or view.indexed for view in loop.accesses):
-        return False
+    turned = tuple([i not in (-1, 0, 1) and a == 1 for i, a in zip(inner, around, strict=True)])
+    if not any(turned) or len(loop.body) > _BODY or not all(isinstance(item, Load | Op | Const) for item in loop.body):
+        return ()
+    views = loop.accesses
+    if len({v.dtype.itemsize for v in views}) > 1 or any(v.dtype.kind not in "fi" or v.indexed for v in views):
+        return ()
     stores = [store.access for store in loop.stores]
-    # Each point has entries of its own, and only it touches them.
-    return len(set(stores)) == len(stores) and all(inner[k] and around[k] for k in stores)
+    alone = len(set(stores)) == len(stores) and all(inner[k] and around[k] for k in stores)
+    return turned if alone and all(apart[k] or not turned[k] for k in stores) else ()
