@@ -127,7 +127,7 @@ class RegionCode:
                 pointers.append(targets[-1][0])
             else:
                 pointers.append(self._shared_pointer(text, reference, offset))
-        call_parts(b, part, [self._number(n) for n in runtime], pointers, self._nest_numbers(sizes, accesses))
+        call_parts((self.entry, b), part, [self._number(n) for n in runtime], pointers, self._nest_numbers(sizes, accesses))
         for cells, target in targets:
             sums_end(b, cells, target)
 
@@ -143,7 +143,7 @@ class RegionCode:
         part = self.parts.get(tuple(keys))
         if part is None:
             part = self.parts[tuple(keys)] = emit_team(self.module, f"part{len(self.parts)}", found)
-        call_team(self.b, part, [self._number(n) for n in runtime], pointers, numbers)
+        call_team((self.entry, self.b), part, [self._number(n) for n in runtime], pointers, numbers)
 
     def _beside(self, runtime: Any, rows: Any, nests: Any) -> None:
         """Write nests that run together, see :class:`.loops.Together`; threads share them if there is a ``runtime``."""
@@ -172,7 +172,7 @@ class RegionCode:
         if part is None:
             part = self.parts["beside", end, *keys] = emit_beside(self.module, f"part{len(self.parts)}", calls, end)
         threads = None if runtime is None else [self._number(n) for n in runtime]
-        call_beside(self.b, part, threads, pointers, self._number(rows), list(map(self._number, places)))
+        call_beside((self.entry, self.b), part, threads, pointers, self._number(rows), list(map(self._number, places)))
 
     def _shared_pointer(self, text: str, reference: Any, offset: Any) -> Any:
         """Return where other threads find an access."""
@@ -368,7 +368,8 @@ class RegionCode:
     def _shared_form(self, form: Any, at: int, how: Any) -> None:
         """Let threads share what a kernel does; the range of the whole, the tasks and their length say how."""
         count, tasks, part, parallel, pool, *blas = map(self._number, how)
-        call_tasks(self.b, parallel, self.bases, (count, tasks, part), self._kernel(form, at), (pool, *blas))
+        callee = self._kernel(form, at)
+        call_tasks((self.entry, self.b), parallel, pool, (count, tasks, part), callee, self.bases, blas)
 
     def _kernel(self, form: Any, at: int) -> tuple[Any, Any]:
         """Return a kernel, which is written into the module when it is first asked for, and its description."""
@@ -378,7 +379,7 @@ class RegionCode:
             emit_form(self.module, name, form)
             kernel = self.kernels[form] = self.module[name]
             kernel.linkage = "internal"
-        return kernel, self.b.gep(self.description, ir.Constant(INDEX, at + self.shift))
+        return kernel, self.entry.gep(self.description, ir.Constant(INDEX, at + self.shift))
 
     def _callback(self, address: Any, at: int) -> None:
         function = self.b.inttoptr(self._number(address), _CALLBACK.as_pointer())

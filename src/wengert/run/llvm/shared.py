@@ -25,6 +25,10 @@ WORTHWHILE: Final = 12e3
 """Nanoseconds of work, as estimated, from which on it pays to share a nest."""
 _APART: Final = 8
 """Entries between the sums of two parts, so that they lie in different cache lines."""
+_LINE: Final = 16
+"""Words of two cache lines, which processors fetch together."""
+
+Code = tuple[ir.Builder, ir.Builder]
 
 
 def is_shared(loop: Loop, sizes: Shape, strides: Sequence[Shape], worthwhile: float | None = None) -> bool:
@@ -184,43 +188,85 @@ def emit_beside(module: ir.Module, name: str, nests: Sequence[tuple[int, ir.Func
     return part
 
 
-def call_beside(b: ir.Builder, part: ir.Function, runtime: Any, arrays: Sequence[Any], rows: Any, numbers: Any) -> None:
+def call_beside(
+    code: Code, part: ir.Function, runtime: Sequence[Any] | None, arrays: Sequence[Any], rows: Any, numbers: Any
+) -> None:
     """Write the call of what :func:`emit_beside` wrote, by several threads if there is a ``runtime``."""
-    table, description = _table(b, arrays), _numbers(b, numbers)
-    none = ir.Constant(INDEX, 0)
     if runtime is None:
-        b.call(part, [table, description, none, rows])
+        table, description = _lines(code[0], [arrays, numbers])
+        code[1].call(part, [table, description, ir.Constant(INDEX, 0), rows])
         return
     parallel, pool, parts = runtime
-    call_tasks(b, parallel, table, (rows, parts, _length(b, rows, parts)), (part, description), (pool, none, none))
+    _share(code, (parallel, pool), (rows, parts, _length(code[0], rows, parts)), part, arrays, numbers)
 
 
-def call_parts(b: ir.Builder, part: ir.Function, runtime: Sequence[Any], arrays: Sequence[Any], numbers: Any) -> None:
+def call_parts(code: Code, part: ir.Function, runtime: Sequence[Any], arrays: Sequence[Any], numbers: Any) -> None:
     """Write the call that lets threads share a nest.
 
     Parameters
     ----------
+    code : two of Builder
+        Where the function begins, and where the call goes.
     part : Function
     runtime : three of Value
         The addresses of ``wengert_parallel`` and of the pool's state, and the number of parts.
     arrays, numbers : sequences of Value
-        What the nest takes; the first number is the length of its outermost axis.
+        What the nest takes, known where the function begins; the first number is the length of its outermost axis.
     """
     parallel, pool, parts = runtime
-    table = _table(b, arrays)
-    length = _length(b, numbers[0], parts)
-    description = _numbers(b, [length, *numbers])
-    none = ir.Constant(INDEX, 0)
-    call_tasks(b, parallel, table, (numbers[0], parts, length), (part, description), (pool, none, none))
+    length = _length(code[0], numbers[0], parts)
+    _share(code, (parallel, pool), (numbers[0], parts, length), part, arrays, [length, *numbers])
 
 
-def call_team(b: ir.Builder, part: ir.Function, runtime: Sequence[Any], arrays: Sequence[Any], numbers: Any) -> None:
+def call_team(code: Code, part: ir.Function, runtime: Sequence[Any], arrays: Sequence[Any], numbers: Any) -> None:
     """Write the call that lets threads share several nests; arguments as above, the first number counts rows."""
     parallel, pool, parts = runtime
-    table = _table(b, arrays)
-    description = _numbers(b, [parts, _length(b, numbers[0], parts), *numbers])
-    none, one = ir.Constant(INDEX, 0), ir.Constant(INDEX, 1)
-    call_tasks(b, parallel, table, (parts, parts, one), (part, description), (pool, none, none))
+    numbers = [parts, _length(code[0], numbers[0], parts), *numbers]
+    _share(code, (parallel, pool), (parts, parts, ir.Constant(INDEX, 1)), part, arrays, numbers)
+
+
+def call_tasks(
+    code: Code, parallel: Any, pool: Any, tasks: Sequence[Any], callee: tuple[Any, Any], table: Any, blas: Sequence[Any]
+) -> None:
+    """Write the call of ``wengert_parallel`` for tasks of a kernel.
+
+    Parameters
+    ----------
+    code
+        As above.
+    parallel, pool : Value
+        Its address, and that of the pool's state.
+    tasks : three of Value
+        The length of the whole range, the number of tasks, the length of each.
+    callee : tuple of Function and Value
+        The kernel and its description.
+    table : Value
+        Of the bases that the kernel is called with.
+    blas : two of Value
+        The addresses of the functions that tell and set the number of BLAS's threads.
+    """
+    none = ir.Constant(INDEX, 0)
+    (job,) = _lines(code[0], [[*tasks, *callee, pool, *blas, none, none]])
+    _call(code, parallel, callee[0], table, job, tasks[0])
+
+
+def _share(
+    code: Code, runtime: Sequence[Any], tasks: Sequence[Any], part: ir.Function, arrays: Sequence[Any], numbers: Any
+) -> None:
+    """Write the call of ``wengert_parallel`` for a part of nests, which finds its arrays and numbers behind the job."""
+    parallel, pool = runtime
+    none = ir.Constant(INDEX, 0)
+    head = [*tasks, part, none, pool, none, none, none, none]
+    job, table, description = _lines(code[0], [head, arrays, numbers])
+    place = code[0].gep(job, ir.Constant(INDEX, 4))
+    code[0].store(description, code[0].bitcast(place, description.type.as_pointer()))
+    _call(code, parallel, part, code[0].bitcast(table, BYTE.as_pointer().as_pointer()), job, tasks[0])
+
+
+def _call(code: Code, parallel: Any, kernel: ir.Function, table: Any, job: Any, count: Any) -> None:
+    b = code[1]
+    b.function.calls[kernel.name] = kernel
+    b.call(b.inttoptr(parallel, KERNEL.as_pointer()), [table, job, ir.Constant(INDEX, 0), count])
 
 
 def _length(b: ir.Builder, count: Any, parts: Any) -> Any:
@@ -228,44 +274,22 @@ def _length(b: ir.Builder, count: Any, parts: Any) -> Any:
     return b.udiv(b.add(count, b.sub(parts, ir.Constant(INDEX, 1))), parts)
 
 
-def _table(b: ir.Builder, arrays: Sequence[Any]) -> Any:
-    table = b.bitcast(b.alloca(ir.Type(f"[{len(arrays)} x ptr]")), BYTE.as_pointer().as_pointer())
-    for k, array in enumerate(arrays):
-        b.store(b.bitcast(array, BYTE.as_pointer()), b.gep(table, ir.Constant(INDEX, k)))
-    return table
+def _lines(b: ir.Builder, groups: Sequence[Sequence[Any]]) -> list[Any]:
+    """Write numbers and addresses one behind the other, into cache lines of their own; return where each group begins.
 
-
-def call_tasks(
-    b: ir.Builder, parallel: Any, table: Any, tasks: Sequence[Any], callee: tuple[Any, Any], state: Sequence[Any]
-) -> None:
-    """Write the call of ``wengert_parallel`` for tasks of a kernel.
-
-    Parameters
-    ----------
-    parallel, table : Value
-        Its address, and the table of bases that the kernel is called with.
-    tasks : three of Value
-        The length of the whole range, the number of tasks, the length of each.
-    callee : tuple of Function and Value
-        The kernel and its description.
-    state : three of Value
-        The address of the pool's state, and those of the functions that tell and set the number of BLAS's threads.
+    Whatever is written into a line that another thread has read has to be fetched by that thread again.  So what
+    threads are told is written where a function begins, once for all iterations of its loops.
     """
-    zero = ir.Constant(INDEX, 0)
-    job = _numbers(b, [*tasks, zero, zero, *state, zero, zero])
-    for k, address in enumerate(callee, 3):
-        place = b.gep(job, ir.Constant(INDEX, k))
-        b.store(address, b.bitcast(place, address.type.as_pointer()))
-    kernel = callee[0]
-    b.function.calls[kernel.name] = kernel
-    b.call(b.inttoptr(parallel, KERNEL.as_pointer()), [table, job, zero, tasks[0]])
-
-
-def _numbers(b: ir.Builder, numbers: Sequence[Any]) -> Any:
-    array = b.bitcast(b.alloca(ir.Type(f"[{len(numbers)} x i64]")), INDEX.as_pointer())
-    for k, number in enumerate(numbers):
-        b.store(number, b.gep(array, ir.Constant(INDEX, k)))
-    return array
+    count = -(-sum(map(len, groups)) // _LINE) * _LINE
+    lines = b.bitcast(b.alloca(ir.Type(f"[{count} x i64]"), align=8 * _LINE), INDEX.as_pointer())
+    found, position = [], 0
+    for group in groups:
+        found.append(b.gep(lines, ir.Constant(INDEX, position)))
+        for value in group:
+            place = b.gep(lines, ir.Constant(INDEX, position))
+            b.store(value, b.bitcast(place, value.type.as_pointer()))
+            position += 1
+    return found
 
 
 def sums_begin(b: ir.Builder, kind: Any, dtype: Any) -> Any:

@@ -291,9 +291,9 @@ class Builder:
 
     # -- memory ---------------------------------------------------------------------------------------------------
 
-    def alloca(self, type: Type) -> Value:
+    def alloca(self, type: Type, align: int = 0) -> Value:
         """Return the address of memory for one value, which lasts as long as the call, wherever it is asked for."""
-        return Value(type.as_pointer(), self.function.slot(type))
+        return Value(type.as_pointer(), self.function.slot(type, align))
 
     def gep(self, pointer: Value, index: Value, inbounds: bool = False) -> Value:
         """Return the address so many entries further."""

@@ -112,10 +112,10 @@ class Function(Value):
         block.placed = True
         self.last = block
 
-    def slot(self, type: Type) -> str:
+    def slot(self, type: Type, align: int = 0) -> str:
         """Return what refers to new memory for one value, which lasts as long as the call."""
         ref = f"%slot.{len(self.slots)}"
-        self.slots.append(f"  {ref} = alloca {type.text}")
+        self.slots.append(f"  {ref} = alloca {type.text}" + (f", align {align}" if align else ""))
         return ref
 
     def name_result(self, block: Block) -> str:
