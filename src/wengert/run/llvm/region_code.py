@@ -127,7 +127,9 @@ class RegionCode:
                 pointers.append(targets[-1][0])
             else:
                 pointers.append(self._shared_pointer(text, reference, offset))
-        call_parts((self.entry, b), part, [self._number(n) for n in runtime], pointers, self._nest_numbers(sizes, accesses))
+        call_parts(
+            (self.entry, b), part, [self._number(n) for n in runtime], pointers, self._nest_numbers(sizes, accesses)
+        )
         for cells, target in targets:
             sums_end(b, cells, target)
 

@@ -10,11 +10,12 @@ Both may give their callees a changed copy of the table of addresses: a place of
 and for each thread's scratch memory.  Where the tasks call BLAS, it is told to take one thread while they run: only the
 one owner of the pool does so, and puts back what it found.
 
-The pool's protocol.  The owner writes a job down, then opens it by storing its number, and takes tasks itself.  A
-thread that sees an open job first says that it is active, then looks again, and only then reads the job; the owner
-first closes the job and then waits until nobody is active.  As all of this is sequentially consistent, a thread
-either sees that the job is closed or is seen.  A thread that finds nothing spins for a moment, then sleeps; the owner
-wakes sleepers but never waits for them: those that come late find that all tasks are taken.
+The pool's protocol.  One word holds the number of the job and how many of its tasks nobody has taken yet.  The owner
+writes the job down next to it, in the same cache line, then stores the word, and takes tasks itself; a thread that sees
+tasks left reads the job and takes one of them, by putting back the word with one task less if it still is what it was.
+Where that succeeds, the job is the one that was read: the owner writes the next one only when all tasks are done, which
+another word counts.  A thread that finds nothing spins for a moment, then sleeps; the owner wakes sleepers but never
+waits for them: those that come late find that all tasks are taken.
 """
 
 from __future__ import annotations
@@ -44,19 +45,20 @@ DATA: Final = 16
 
 # The pool's state, in words of 8 bytes; what different threads write lies in different cache lines.
 _STATE: Final = {
-    "OPEN": 0,  # the number of the open job, 0 if there is none
-    "ACTIVE": 16,  # threads that may be looking at the job
-    "NEXT": 32,  # the next task to take
-    "SLEEPERS": 48,
-    "OWNER": 64,  # 1 while somebody has a job in here
-    "STOP": 80,
-    "JOB": 96,  # table, description, number
+    "NEXT": 0,  # 2^24 times the number of the job, and the tasks that are left
+    "JOB": 1,  # table, description
+    "STOP": 3,
+    "UNDONE": 32,  # tasks of the job that are not done yet
+    "SLEEPERS": 64,
+    "OWNER": 96,  # 1 while somebody has a job in here
     "MUTEX": 112,
     "COND": 128,
     "WORKERS": 144,
 }
 STATE_WORDS: Final = 160
 WORKERS: Final = _STATE["WORKERS"]
+_JOBS: Final = 1 << 24
+"""How far apart the numbers of jobs are: more than any job has tasks."""
 _SPIN: Final = 1500
 """Looks at the pool before a thread goes to sleep: some 50 microseconds, as long as waking it up would take."""
 
@@ -247,19 +249,40 @@ done:
   ret void
 }
 
-define internal void @take_tasks(ptr %state, ptr %table, ptr %d, i64 %thread) {
+; Takes tasks until none is left, and reports how many it did.
+define internal void @take_tasks(ptr %state, i64 %thread, i64 %before) {
 entry:
+  %next.at = getelementptr i64, ptr %state, i64 $NEXT
+  %table.at = getelementptr i64, ptr %state, i64 $JOB
+  %d.at = getelementptr i64, ptr %table.at, i64 1
+  %undone.at = getelementptr i64, ptr %state, i64 $UNDONE
+  br label %look
+look:
+  %did = phi i64 [ %before, %entry ], [ %did, %take ], [ %did.next, %work ]
+  %next = load atomic i64, ptr %next.at seq_cst, align 8
+  %left = and i64 %next, $TASKS
+  %none = icmp eq i64 %left, 0
+  br i1 %none, label %report, label %take
+take:
+  %table = load atomic ptr, ptr %table.at monotonic, align 8
+  %d = load atomic ptr, ptr %d.at monotonic, align 8
+  %fewer = sub i64 %next, 1
+  %pair = cmpxchg ptr %next.at, i64 %next, i64 %fewer seq_cst seq_cst
+  %taken = extractvalue { i64, i1 } %pair, 1
+  br i1 %taken, label %work, label %look
+work:
   %tasks.at = getelementptr i64, ptr %d, i64 1
   %tasks = load i64, ptr %tasks.at
-  %next.at = getelementptr i64, ptr %state, i64 $NEXT
-  br label %take
-take:
-  %t = atomicrmw add ptr %next.at, i64 1 seq_cst
-  %valid = icmp slt i64 %t, %tasks
-  br i1 %valid, label %work, label %done
-work:
+  %t = sub i64 %tasks, %left
   call void @task(ptr %table, ptr %d, i64 %t, i64 %thread)
-  br label %take
+  %did.next = add i64 %did, 1
+  br label %look
+report:
+  %some = icmp sgt i64 %did, 0
+  br i1 %some, label %count, label %done
+count:
+  %were = atomicrmw sub ptr %undone.at, i64 %did seq_cst
+  br label %done
 done:
   ret void
 }
@@ -303,18 +326,18 @@ by.itself:
   br label %leave
 open:
   %blas.threads = phi i32 [ 0, %post ], [ %told, %quieten ]
-  %job.table = getelementptr i64, ptr %state, i64 $JOB
-  store ptr %table, ptr %job.table
-  %job.description = getelementptr i64, ptr %job.table, i64 1
-  store ptr %d, ptr %job.description
-  %number.at = getelementptr i64, ptr %job.table, i64 2
-  %last = load i64, ptr %number.at
-  %number = add i64 %last, 1
-  store i64 %number, ptr %number.at
+  %table.at = getelementptr i64, ptr %state, i64 $JOB
+  store atomic ptr %table, ptr %table.at monotonic, align 8
+  %d.at = getelementptr i64, ptr %table.at, i64 1
+  store atomic ptr %d, ptr %d.at monotonic, align 8
+  %undone.at = getelementptr i64, ptr %state, i64 $UNDONE
+  store atomic i64 %tasks, ptr %undone.at monotonic, align 8
   %next.at = getelementptr i64, ptr %state, i64 $NEXT
-  store atomic i64 0, ptr %next.at seq_cst, align 8
-  %open.at = getelementptr i64, ptr %state, i64 $OPEN
-  store atomic i64 %number, ptr %open.at seq_cst, align 8
+  %last = load atomic i64, ptr %next.at monotonic, align 8  ; no tasks left
+  %number = add i64 %last, $JOBS
+  %others = sub i64 %tasks, 1  ; the first one is the owner's
+  %next = add i64 %number, %others
+  store atomic i64 %next, ptr %next.at seq_cst, align 8
   %sleepers.at = getelementptr i64, ptr %state, i64 $SLEEPERS
   %sleepers = load atomic i64, ptr %sleepers.at seq_cst, align 8
   %asleep = icmp sgt i64 %sleepers, 0
@@ -327,14 +350,13 @@ wake:
   %woken = call i32 @pthread_cond_broadcast(ptr %cond)
   br label %share
 share:
-  call void @take_tasks(ptr %state, ptr %table, ptr %d, i64 0)
-  store atomic i64 0, ptr %open.at seq_cst, align 8
-  %active.at = getelementptr i64, ptr %state, i64 $ACTIVE
+  call void @task(ptr %table, ptr %d, i64 0, i64 0)
+  call void @take_tasks(ptr %state, i64 0, i64 1)
   br label %wait
 wait:
   %looks = phi i64 [ 0, %share ], [ %looks.next, %again ]
-  %active = load atomic i64, ptr %active.at seq_cst, align 8
-  %busy = icmp sgt i64 %active, 0
+  %undone = load atomic i64, ptr %undone.at seq_cst, align 8
+  %busy = icmp sgt i64 %undone, 0
   br i1 %busy, label %patience, label %release
 patience:
   $PAUSE
@@ -364,27 +386,25 @@ entry:
   %state = load ptr, ptr %argument
   %thread.at = getelementptr i64, ptr %argument, i64 1
   %thread = load i64, ptr %thread.at
-  %open.at = getelementptr i64, ptr %state, i64 $OPEN
-  %active.at = getelementptr i64, ptr %state, i64 $ACTIVE
+  %next.at = getelementptr i64, ptr %state, i64 $NEXT
   %stop.at = getelementptr i64, ptr %state, i64 $STOP
   %sleepers.at = getelementptr i64, ptr %state, i64 $SLEEPERS
   %mutex = getelementptr i64, ptr %state, i64 $MUTEX
   %cond = getelementptr i64, ptr %state, i64 $COND
-  %job.table = getelementptr i64, ptr %state, i64 $JOB
-  %job.description = getelementptr i64, ptr %job.table, i64 1
   br label %look
 look:
-  %done.0 = phi i64 [ 0, %entry ], [ %done.0, %pause ], [ %done.0, %awake ], [ %done.1, %joined ]
-  %looks = phi i64 [ 0, %entry ], [ %looks.next, %pause ], [ 0, %awake ], [ 0, %joined ]
+  %looks = phi i64 [ 0, %entry ], [ %looks.next, %pause ], [ 0, %awake ], [ 0, %work ]
+  %next = load atomic i64, ptr %next.at seq_cst, align 8
+  %left = and i64 %next, $TASKS
+  %some = icmp ne i64 %left, 0
+  br i1 %some, label %work, label %see
+work:
+  call void @take_tasks(ptr %state, i64 %thread, i64 0)
+  br label %look
+see:
   %stopped = load atomic i64, ptr %stop.at seq_cst, align 8
   %must.stop = icmp ne i64 %stopped, 0
-  br i1 %must.stop, label %stop, label %see
-see:
-  %open = load atomic i64, ptr %open.at seq_cst, align 8
-  %is.open = icmp ne i64 %open, 0
-  %is.new = icmp ne i64 %open, %done.0
-  %join.it = and i1 %is.open, %is.new
-  br i1 %join.it, label %join, label %pause
+  br i1 %must.stop, label %stop, label %pause
 pause:
   $PAUSE
   %looks.next = add i64 %looks, 1
@@ -396,12 +416,11 @@ sleep:
   br label %check
 check:
   %stopped.2 = load atomic i64, ptr %stop.at seq_cst, align 8
-  %open.2 = load atomic i64, ptr %open.at seq_cst, align 8
+  %next.2 = load atomic i64, ptr %next.at seq_cst, align 8
   %must.stop.2 = icmp ne i64 %stopped.2, 0
-  %is.open.2 = icmp ne i64 %open.2, 0
-  %is.new.2 = icmp ne i64 %open.2, %done.0
-  %join.2 = and i1 %is.open.2, %is.new.2
-  %up = or i1 %must.stop.2, %join.2
+  %left.2 = and i64 %next.2, $TASKS
+  %some.2 = icmp ne i64 %left.2, 0
+  %up = or i1 %must.stop.2, %some.2
   br i1 %up, label %awake, label %nap
 nap:
   %w = call i32 @pthread_cond_wait(ptr %cond, ptr %mutex)
@@ -409,20 +428,6 @@ nap:
 awake:
   %s.2 = atomicrmw sub ptr %sleepers.at, i64 1 seq_cst
   %u = call i32 @pthread_mutex_unlock(ptr %mutex)
-  br label %look
-join:
-  %a = atomicrmw add ptr %active.at, i64 1 seq_cst
-  %open.3 = load atomic i64, ptr %open.at seq_cst, align 8
-  %still = icmp ne i64 %open.3, 0
-  br i1 %still, label %work, label %joined
-work:
-  %table = load ptr, ptr %job.table
-  %d = load ptr, ptr %job.description
-  call void @take_tasks(ptr %state, ptr %table, ptr %d, i64 %thread)
-  br label %joined
-joined:
-  %done.1 = phi i64 [ %done.0, %join ], [ %open.3, %work ]
-  %a.2 = atomicrmw sub ptr %active.at, i64 1 seq_cst
   br label %look
 stop:
   ret ptr null
@@ -458,7 +463,9 @@ def _text() -> str:
         declaration, pause = "declare void @llvm.aarch64.hint(i32 immarg)", "call void @llvm.aarch64.hint(i32 1)"
     else:
         declaration, pause = "", ""
-    text = _IR.substitute(_STATE, DATA=DATA, SPIN=_SPIN, PAUSE=pause, PAUSE_DECLARATION=declaration)
+    text = _IR.substitute(
+        _STATE, DATA=DATA, SPIN=_SPIN, JOBS=_JOBS, TASKS=_JOBS - 1, PAUSE=pause, PAUSE_DECLARATION=declaration
+    )
     if os.name != "posix":  # no pool there (see threads.py): what only the pool calls needs no body
         for line in text.splitlines():
             if line.startswith("declare i32 @"):
