@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from . import ir
 from .hopeful import hoped_for, placing, weighed, weighing, with_care
-from .jam import ROWS, jams
+from .jam import jams
+from .jam_code import SideBySide
 from .lane_code import entry, shuffled
 from .layout import BLOCK, GAPS, IDENTITY, worst
 from .loops import Const, Load, Loop, Op, Outside, Pick
@@ -26,7 +27,6 @@ from .scalars import BIT, BYTE, INDEX, Operation, constant, emit, memory_type
 from .sums import add as sum_add
 from .sums import end as sum_end
 from .sums import start as sum_start
-from .tile_code import TileCode
 from .vectors import AUTOMATIC, COPY, abreast, lanes
 
 POINTER: Final = BYTE.as_pointer()
@@ -38,7 +38,7 @@ _PARTIAL: Final = 4
 """Partial sums at once, where there is little else to do."""
 
 
-class Emitter(TileCode):
+class Emitter(SideBySide):
     """Writes one kernel into a module."""
 
     def __init__(
@@ -64,11 +64,10 @@ class Emitter(TileCode):
         self.fixed = fixed
         self.lanes = lanes(loop, inner, fixed) if vectors else AUTOMATIC
         self.still = still
+        self.plain = False
         self.jams = self.lanes > 1 and not long_sums and jams(loop, inner, still)
         # Rows side by side are under way at once anyway.
         self.widths = [self.lanes * count for count in range(1 if self.jams else abreast(loop), 0, -1)]
-        one_at_a_time = self.lanes > 1 and len(self.widths) == 1 and not self.jams
-        self.turned = [k for k, of in enumerate(turned) if of] if one_at_a_time else []
         one_at_a_time = self.lanes > 1 and len(self.widths) == 1 and not self.jams
         self.turned = [k for k, of in enumerate(turned) if of] if one_at_a_time else []
         self.body = self._body(name)
@@ -147,9 +146,6 @@ class Emitter(TileCode):
         if depth == self.rank - 2 and self.turned:
             self._tiled(depth, pointers, start, stop)
             return
-        if depth == self.rank - 2 and self.turned:
-            self._tiled(depth, pointers, start, stop)
-            return
 
         def step(i: Any) -> None:
             self._nest(depth + 1, self._moved_to(depth, pointers, i), ir.Constant(INDEX, 0), self.sizes[depth + 1])
@@ -204,95 +200,6 @@ class Emitter(TileCode):
         """
         busy = [item for j, item in enumerate(self.loop.body) if j not in self.constant and not _is_negation(item)]
         return len(busy) <= 3
-
-    # -- several rows at a time ---------------------------------------------------------------------------------------
-
-    def _jammed(self, depth: int, pointers: list[Any], start: Any, stop: Any) -> None:
-        """Emit the loop over rows: several at a time, then those that are left, by the same code for one."""
-        b = self.b
-        end = b.add(start, b.and_(b.sub(stop, start), ir.Constant(INDEX, -ROWS)))
-
-        def step(i: Any, count: int) -> None:
-            numbers = [i, *[b.add(i, ir.Constant(INDEX, row)) for row in range(1, count)]]
-            rows = [self._moved_to(depth, pointers, number) for number in numbers]
-            for row in rows[1:]:  # so that LLVM sees what they have in common
-                row[:] = [first if still else p for first, p, still in zip(rows[0], row, self.still, strict=True)]
-            self._rows(rows)
-
-        self._loop(start, end, lambda i: step(i, ROWS), by=ROWS)
-        self._loop(end, stop, lambda i: step(i, 1))
-
-    def _rows(self, rows: list[list[Any]]) -> None:
-        """Emit rows side by side: sums along them are kept in registers, sums over them are read and written once.
-
-        Every sum is taken in the same order however many rows there are.
-        """
-        b = self.b
-        along = [store for store in self.loop.stores if self.inner[store.access] == 0]
-        over = [store for store in self.loop.stores if self.inner[store.access] and self.still[store.access]]
-        apart = [store for store in self.loop.stores if self.inner[store.access] and not self.still[store.access]]
-        self.apart = {k: self._multiples(k) for k, inner in enumerate(self.inner) if inner == GAPS}
-        constants, places = [], []
-        for pointers in rows:
-            self.constant: dict[int, Any] = {}
-            self.rows = {}
-            self._hoist(pointers)
-            constants.append((self.constant, self.rows))
-            places += [self._picked(pointers, s.access, None, s.at, s.safe) for s in along]
-
-        def points(i: Any, acc: list[Any], lanes: int) -> list[Any]:
-            values = []
-            for pointers, (self.constant, self.rows) in zip(rows, constants, strict=True):
-                self._items(pointers, i, lanes)
-                values.append(self.values)
-                self._stores(pointers, i, apart, [], [], lanes)
-            self.rows = constants[0][1]
-            for store in over:
-                pointer = self._target(rows[0], store, i)
-                total = self._read(store.access, pointer, lanes)
-                for row in values:
-                    total = self._joined(store, total, row)
-                self._write(store.access, pointer, total)
-            targets = itertools.product(values, along)
-            return [self._plus(so_far, store.item, row) for (row, store), so_far in zip(targets, acc, strict=True)]
-
-        start: Any = ir.Constant(INDEX, 0)
-        stop = self.sizes[-1]
-        kinds = [self.loop.accesses[store.access].dtype for store in along] * len(rows)
-        zeros: list[Any] = [self._still(constant(-0.0, kind)) for kind in kinds]
-        parts: list[Any] = list(zeros)
-        for times in (2, 1) if along else (1,):
-            end = b.add(start, b.and_(b.sub(stop, start), ir.Constant(INDEX, -self.lanes * times)))
-
-            def step(i: Any, *acc: Any, times: int = times) -> list[Any]:
-                following: list[Any] = []
-                for k in range(times):
-                    at = b.add(i, ir.Constant(INDEX, k * self.lanes)) if k else i
-                    following += points(at, list(acc[k * len(zeros) : (k + 1) * len(zeros)]), self.lanes)
-                return following
-
-            flat = self._loop(start, end, step, [*parts, *zeros * (times - 1)], self.lanes * times)
-            parts = flat[: len(zeros)]
-            if times == 2:
-                parts = [b.fadd(x, y) for x, y in zip(parts, flat[len(zeros) :], strict=True)]
-            start = end
-        totals = [self._across("add", part, kind) for part, kind in zip(parts, kinds, strict=True)]
-        totals = self._loop(start, stop, lambda i, *acc: points(i, list(acc), 1), totals)
-        for store, place, total in zip(along * len(rows), places, totals, strict=True):
-            self._accumulate(store, place, total)
-
-    def _joined(self, store: Any, so_far: Any, values: list[Any]) -> Any:
-        """Return what a store over rows makes of its entry."""
-        if store.how == "add":
-            return self._plus(so_far, store.item, values)
-        return self._combine(store.how, values[store.item], so_far, self.loop.accesses[store.access].dtype, False)
-
-    def _plus(self, so_far: Any, number: int, values: list[Any]) -> Any:
-        """Return a sum with one more term, which is rounded once where it is a product."""
-        item = self.loop.body[number]
-        if isinstance(item, Op) and item.name == "mul":
-            return self.b.intrinsic("fmuladd", *[values[j] for j in item.args], so_far)
-        return self.b.fadd(so_far, values[number])
 
     # -- the innermost loop: straight-line code, sums in registers
     # ------------------------------------------------------
@@ -442,9 +349,13 @@ class Emitter(TileCode):
             vector = self._combine(how, vector, moved, dtype, True)
         return entry(b, vector, 0)
 
-    def _hoist(self, pointers: list[Any]) -> None:
-        """Emit what is the same for all points of the innermost loop, before it."""
+    def _hoist(self, pointers: list[Any], picks: bool = False) -> None:
+        """Emit what is the same for all points of the innermost loop, before it.
+
+        With ``picks``, entries at computed places, too: that there are any points has to be certain then.
+        """
         self.values, self.coordinates = self.constant, {}
+        written = {store.access for store in self.loop.stores}
         for at, item in enumerate(self.loop.body):
             if isinstance(item, Load):
                 if self.inner[item.access] == 0 and item.access in self._read_only():
@@ -459,6 +370,8 @@ class Emitter(TileCode):
                     self.constant[at] = self._outside(item.access, item.at)
                 else:
                     self._hoist_row(pointers, item)
+                    if picks and self.inner[item.access] == 0 and item.access not in written:
+                        self.constant[at] = self._read(item.access, self.rows[item])
         for store in self.loop.stores:
             if store.at and self.inner[store.access] and all(j in self.constant for j in store.at):
                 self._hoist_row(pointers, store)
@@ -502,7 +415,8 @@ class Emitter(TileCode):
                     self.values.append(weighed(self.b, self.loop.body, self.values, chosen, other))
                 elif hopeful and at not in exact and hoped_for(item, args):
                     self.values.append(self.b.fmul(*args))
-                    products.append(at)
+                    if not self.plain:
+                        products.append(at)
                 else:
                     self.values.append(self._apply(item, args, inline))
         if products:

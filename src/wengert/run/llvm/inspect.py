@@ -45,6 +45,7 @@ def step_text(step: Any, graph: Graph | None) -> str:
         times = step.length if step.count is None and step.going is None else "as often as it takes"
         words = ", backwards" if step.reverse else ""
         how = ", as loop nests" if step.nests else f", {step.skew.rows} side by side" if step.skew else ""
+        how = ", in blocks" if step.blocks else how
         return f"repeat {times}{words}{how}:" + _indented([*step.test, *step.body])
     if isinstance(step, Choice):
         return "choose:" + "".join(f"\n    branch {k}:" + _indented(b, 8) for k, b in enumerate(step.branches))

@@ -336,12 +336,15 @@ class Nest:
     counters : list of Counter
     forms : list of tuple
         For each access its place, as expressions of the counters.
+    apart : bool
+        Whether no access reaches what another one writes.
     """
 
     loop: Loop
     extents: list[Extent]
     counters: list[Counter]
     forms: list[tuple[Affine | None, ...]]
+    apart: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -362,6 +365,29 @@ class Skew:
     rows: int
     shift: int
     private: list[Buffer]
+
+
+@dataclass(eq=False, slots=True)
+class Blocks:
+    """How iterations of a loop share what their nests have in common; see :mod:`.blocked`.
+
+    Attributes
+    ----------
+    inner : int
+        Which of the loop's steps is the nest.
+    axis, more : int
+        Which of its axes gets longer from iteration to iteration, and how much longer than the counter it is.
+    early : bool
+        Whether the common part is done before the iterations of a block, and not behind them.
+    counter : Counter
+        The loop's own.
+    """
+
+    inner: int
+    axis: int
+    more: int
+    early: bool
+    counter: Counter
 
 
 @dataclass(eq=False, slots=True)
@@ -397,6 +423,8 @@ class Repeat:
         iterations; see :mod:`.rolling`.
     skew : Skew or None
         How iterations run side by side.
+    blocks : Blocks or None
+        How iterations share what their nests have in common.
     """
 
     counter: Buffer
@@ -416,6 +444,7 @@ class Repeat:
     before: list[Any] = field(default_factory=list)
     after: list[Any] = field(default_factory=list)
     skew: Skew | None = None
+    blocks: Blocks | None = None
 
 
 @dataclass(eq=False, slots=True)

@@ -18,9 +18,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from ...core.bounds import Affine, Counter
+from .blocked import find_blocks
 from .entries import write_out
 from .loops import Buffer, Choice, Loop, Nest, Repeat, View, needed_for, used
-from .meeting import Relation, injective, relation
+from .meeting import Place, Relation, injective, relation
 from .plan import written
 from .rolling import roll
 from .skewed import find_skew
@@ -51,8 +52,9 @@ def _visit(step: Any, known: Known, counters: dict[Counter, Buffer]) -> None:
         if step.length is None or step.length > _FEW:
             write_out(step)
             step.nests = _nests(step, inner, counter, depth)
-            roll(step, inner, counter, mine)
-            find_skew(step, inner, counter)
+            if not find_blocks(step, inner, counter):
+                roll(step, inner, counter, mine)
+                find_skew(step, inner, counter)
     elif isinstance(step, Choice):
         for branch in step.branches:
             within = known.copy()
@@ -155,4 +157,15 @@ def _nest(straight: Straight, writes: Sequence[Any]) -> Nest:
     items = [straight.items[j] for j in sorted(needed_for(whole, whole.stores))]
     numbers = {write.store.access for write in writes} | {item.access for item in items if hasattr(item, "access")}
     places = [straight.places[k] for k in sorted(numbers)]
-    return Nest(kept, list(straight.extents), list(counters), [place.forms for place in places])
+    apart = _is_apart(places, {store.access for store in kept.stores}, counters)
+    return Nest(kept, list(straight.extents), list(counters), [place.forms for place in places], apart)
+
+
+def _is_apart(places: Sequence[Place], stored: set[int], axes: Sequence[Counter]) -> bool:
+    """Say whether no access of a nest reaches what another one writes."""
+    return all(
+        relation(places[k], other, axes) is Relation.APART
+        for k in stored
+        for m, other in enumerate(places)
+        if m != k and other.buffer is places[k].buffer
+    )

@@ -31,7 +31,7 @@ def fill_the_rest(steps: Sequence[Any], within: bool = False) -> list[Any]:
             user = next((other for other in users if not _writes_one(other, step.buffer)), None)
             if isinstance(user, Repeat) and user.nests:
                 parts = _rest(step, user, user is users[0])
-        elif isinstance(step, Repeat) and not step.nests and step.skew is None:  # which knows its steps by number
+        elif isinstance(step, Repeat) and not (step.nests or step.skew or step.blocks):  # which know steps by number
             step.body = fill_the_rest(step.body, True)
         elif isinstance(step, Choice):
             step.branches = [fill_the_rest(branch, within) for branch in step.branches]

@@ -16,12 +16,15 @@ from typing import Any, Final
 
 from . import shared, team
 from .blas import cut, describe_product, product_form
+from .blocked import nest_order, with_rows
 from .callback import callback, describe_callback
 from .cost import nanoseconds
 from .forms import describe_call
+from .jam import ROWS
 from .layout import step_kind
 from .loops import (
     SMALL,
+    Blocks,
     Buffer,
     Call,
     Choice,
@@ -37,7 +40,6 @@ from .loops import (
     View,
     canonical,
     fill_loop,
-    stride_cost,
 )
 from .plan import touched
 from .pointers import blas_threads
@@ -241,20 +243,20 @@ class Region:
 
     def _as_nest(self, nest: Nest) -> Any:
         """Return the node of a nest: along the axis that suits memory best, with lengths that are looked up."""
-        loop = nest.loop
-        axes = list(range(len(loop.shape)))
-        inner = min(axes, key=lambda a: (sum(stride_cost(abs(v.strides[a])) for v in loop.accesses), -a))
-        rest = [a for a in axes if a != inner]
-        order = [*sorted(rest, key=lambda a: (-max(abs(v.strides[a]) for v in loop.accesses), a)), inner]
+        order = nest_order(nest.loop)
+        counts = tuple([self._extent(nest.extents[a]) for a in order])
+        return "nest", counts, *self._along(nest.loop, order), nest.apart
+
+    def _along(self, loop: Loop, order: list[int]) -> Any:
+        """Return what a node says of a nest besides its sizes, with its axes in some order."""
         accesses = []
         for view in loop.accesses:
             reference = self._reference(view.buffer)
             offset = self._number(view.offset * view.dtype.itemsize, view.offset == 0 or reference[0] == "slot")
             steps = tuple([self._number(view.strides[a], abs(view.strides[a]) <= 1) for a in order])
             extents = tuple([self._number(n, n == 1) for pair in view.indexed for n in pair])
-            accesses.append((view.dtype.str, reference, offset, step_kind(view.strides[inner]), steps, extents))
-        counts = tuple([self._extent(nest.extents[a]) for a in order])
-        return "nest", counts, tuple(accesses), tuple(loop.body), tuple(loop.stores)
+            accesses.append((view.dtype.str, reference, offset, step_kind(view.strides[order[-1]]), steps, extents))
+        return tuple(accesses), tuple(loop.body), tuple(loop.stores)
 
     def _extent(self, extent: Extent) -> Any:
         most = None if extent.most is None else self._number(extent.most)
@@ -270,6 +272,8 @@ class Region:
         length = None if step.length is None else self._number(step.length, step.length <= 4)
         if step.skew is not None:
             return self._skewed(step, step.skew, (count, length))
+        if step.blocks is not None:
+            return self._blocked(step, step.blocks, (count, length))
         checks = self._nodes(step.test)
         going = None if step.going is None else self._scalar(step.going)
         counter = self._reference(step.counter)
@@ -288,6 +292,18 @@ class Region:
         point = self._reference(inner.counter), (count, length), inner.reverse
         private = tuple(sorted(self._slots[buffer] for buffer in skew.private if buffer in self._slots))
         return "skewed", (counter, total, step.reverse), point, parts, private, skew.rows, skew.shift
+
+    def _blocked(self, step: Repeat, blocks: Blocks, total: Any) -> Any:
+        (nest,) = step.body[blocks.inner].nests
+        rows, order = with_rows(nest, blocks.counter)
+        sizes = {0: ("is", ROWS), blocks.axis + 1: ("common",)}
+        counts = tuple([sizes[a] if a in sizes else self._extent(nest.extents[a - 1]) for a in order])
+        common = counts, *self._along(rows, order), True
+        alone = self._as_nest(nest)[1:]
+        around = self._nodes(step.body[: blocks.inner]), self._nodes(step.body[blocks.inner + 1 :])
+        growing = nest_order(nest.loop).index(blocks.axis), order.index(blocks.axis + 1), blocks.more
+        loop = self._reference(step.counter), total, step.reverse
+        return "blocked", loop, around, common, alone, growing, blocks.early
 
     def _word(self) -> Any:
         return self._number(self.status[0]), self._number(self.status[1])

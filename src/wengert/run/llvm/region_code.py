@@ -5,11 +5,13 @@ See :mod:`.region` for what a recipe is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from . import ir
+from .blocked_code import BlockedCode
 from .emit import ARGUMENTS, KERNEL, Emitter
 from .forms_code import emit_form
 from .layout import GAPS, touched_otherwise
@@ -104,11 +106,37 @@ class RegionCode:
     def _node(self, node: Any) -> None:
         getattr(self, f"_{node[0]}")(*node[1:])
 
-    def _nest(self, sizes: Any, accesses: Any, body: Any, stores: Any) -> None:
-        nest, _ = self._emitted(sizes, accesses, body, stores)
-        pointers = [self._pointer(reference, np.dtype(text), offset) for text, reference, offset, *_ in accesses]
-        numbers = self._nest_numbers(sizes, accesses)
-        self.b.call(nest, [*pointers, *numbers, ir.Constant(INDEX, 0), numbers[0]])
+    def _nest(self, sizes: Any, accesses: Any, body: Any, stores: Any, apart: bool = False) -> None:
+        self.write_nest((sizes, accesses, body, stores, apart), {}, {})
+
+    def write_nest(
+        self, what: Any, sizes: dict[int, Any], starts: dict[int, Any], steps: Sequence[Any] | None = None
+    ) -> None:
+        """Write a nest, some of whose axes have another size, or begin later.
+
+        Parameters
+        ----------
+        what
+            Sizes, accesses, items, stores, and whether accesses are apart.
+        sizes, starts : dict
+            By axis.
+        steps : sequence, optional
+            How far each access moves with a later beginning, if that is not what its strides say.
+        """
+        counts, accesses, body, stores, apart = what
+        b = self.b
+        nest, _ = self._emitted(counts, accesses, body, stores, apart)
+        pointers = []
+        for k, (text, reference, offset, _, strides, _) in enumerate(accesses):
+            pointer = self._pointer(reference, np.dtype(text), offset)
+            for axis, start in starts.items():
+                stride = strides[axis] if steps is None else steps[k]
+                if stride != ("is", 0):
+                    pointer = b.gep(pointer, b.mul(start, self._number(stride)))
+            pointers.append(pointer)
+        lengths = [sizes[axis] if axis in sizes else self._size(size) for axis, size in enumerate(counts)]
+        numbers = [*lengths, *self._steps(accesses)]
+        b.call(nest, [*pointers, *numbers, ir.Constant(INDEX, 0), numbers[0]])
 
     def _shared(self, runtime: Any, sizes: Any, accesses: Any, body: Any, stores: Any) -> None:
         """Write a nest that threads share; see :mod:`.shared`."""
@@ -187,22 +215,32 @@ class RegionCode:
 
     def _nest_numbers(self, sizes: Any, accesses: Any) -> list[Any]:
         """Return sizes, strides and extents of a nest."""
+        return [*map(self._size, sizes), *self._steps(accesses)]
+
+    def _steps(self, accesses: Any) -> list[Any]:
+        """Return strides and extents of a nest."""
         strides = [n for access in accesses for n in access[4]]
         extents = [n for access in accesses for n in access[5]]
-        return [*map(self._size, sizes), *map(self._number, (*strides, *extents))]
+        return [*map(self._number, (*strides, *extents))]
 
-    def _emitted(self, sizes: Any, accesses: Any, body: Any, stores: Any) -> tuple[ir.Function, Any]:
-        """Return the function of a nest, written when it is first needed, and what it is kept under."""
+    def _emitted(
+        self, sizes: Any, accesses: Any, body: Any, stores: Any, apart: bool = False
+    ) -> tuple[ir.Function, Any]:
+        """Return the function of a nest, written when it is first needed, and what it is kept under.
+
+        ``apart`` says that no access reaches what another one writes, whatever arrays they are of.
+        """
         rank = len(sizes)
         flat = [
             (text, inner, tuple(s == ("is", 0) for s in strides), len(extents))
             for text, _, _, inner, strides, extents in accesses
         ]
         # Shorter loops are unrolled by LLVM, which finds vectors in them by itself.
-        vectors = sizes[-1][1] >= LONG if sizes[-1][0] == "is" else True
+        vectors = sizes[-1][1] >= LONG or apart if sizes[-1][0] == "is" else True
         # Several rows at a time only where nothing else touches what is written.
-        by_rows = rank > 1 and not touched_otherwise([access[1] for access in accesses], stores)
-        beside = tuple([access[4][-2] == ("is", 1) for access in accesses]) if by_rows and vectors else ()
+        alone = not touched_otherwise([access[1] for access in accesses], stores)
+        by_rows = rank > 1 and (apart or alone)
+        beside = tuple([access[4][-2] == ("is", 1) for access in accesses]) if by_rows and alone and vectors else ()
         key = (rank, tuple(flat), body, stores, vectors, by_rows, beside)
         nest = self.nests.get(key)
         if nest is None:
@@ -216,7 +254,7 @@ class RegionCode:
             still = [still[-2] for _, _, still, _ in flat] if by_rows else []
             around = [0 if stays else 1 if one else GAPS for stays, one in zip(still, beside, strict=False)]
             # What is added may be added to one entry several times; what is set is not.
-            apart = [all(store.how == "set" for store in stores if store.access == k) for k in range(len(views))]
+            single = [all(store.how == "set" for store in stores if store.access == k) for k in range(len(views))]
             emitter = Emitter(
                 self.module,
                 f"nest{len(self.nests)}",
@@ -225,7 +263,7 @@ class RegionCode:
                 inner,
                 fixed,
                 still=still,
-                turned=tiled(loop, inner, around, apart) if beside else (),
+                turned=tiled(loop, inner, around, single) if beside else (),
                 entry=False,
                 vectors=vectors,
             )
@@ -324,6 +362,10 @@ class RegionCode:
         if tape:
             self._report(word, tape, above)
         return b.select(above, most, total)
+
+    def _blocked(self, loop: Any, around: Any, common: Any, alone: Any, growing: Any, early: bool) -> None:
+        counter, total, reverse = loop
+        BlockedCode(self, (counter, self._total(*total), reverse), around, common, alone, growing, early).write()
 
     def _skewed(self, outer: Any, inner: Any, parts: Any, private: Any, rows: int, shift: int) -> None:
         (counter, total, reverse), (point, points, backwards) = outer, inner
