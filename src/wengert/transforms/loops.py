@@ -190,12 +190,14 @@ def _each_once(body: Graph, values: Sequence[Any]) -> tuple[Graph, list[int]]:
     """
     names = body.inputs[1 : 1 + len(values)]
     kept: list[int] = []
-    found: dict[int, int] = {}
+    found: dict[Any, int] = {}
+    place = []
     for name, value in zip(names, values, strict=True):
-        if value.id not in found:
-            found[value.id] = len(kept)
+        key = value.id, body.avals[name]
+        if key not in found:
+            found[key] = len(kept)
             kept.append(name)
-    place = [found[value.id] for value in values]
+        place.append(found[key])
     if len(kept) == len(values):
         return body, place
     same = {name: kept[k] for name, k in zip(names, place, strict=True)}
