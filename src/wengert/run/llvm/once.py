@@ -167,7 +167,7 @@ def span_of(place: Place, step: Repeat) -> tuple[int, int] | None:
 def _rows(adding: Sequence[Adding], step: Repeat) -> tuple[int, int] | None:
     """Return the first and last row of an array that a loop reaches, if that is one in each iteration."""
     place, own = adding[0].place, adding[0].path[0]
-    if len(place.forms) != 2 or place.indexed[0][1] != place.indexed[1][0] or step.nests or step.skew is not None:
+    if len(place.forms) != 2 or place.indexed[0][1] != place.indexed[1][0] or step.nests or step.skew or step.blocks:
         return None
     first, form = place.forms[0], place.indexed
     if first is None or [counter for counter, _ in first.terms] != [own]:
