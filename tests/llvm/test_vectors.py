@@ -15,7 +15,7 @@ import wengert as wg
 from wengert.run.llvm.compiler import compiled, emit_module
 from wengert.run.llvm.kernels import NAME, Kernel
 from wengert.run.llvm.library import loaded
-from wengert.run.llvm.loops import Buffer, Const, Load, Loop, Op, Pick, Store, View
+from wengert.run.llvm.loops import Buffer, Const, Load, Loop, Op, Pick, Store, View, whole
 from wengert.run.llvm.mathlib import FUNCTIONS
 from wengert.run.llvm.vectors import AUTOMATIC, COPY, abreast, lanes
 
@@ -320,6 +320,13 @@ def test_functions_with_long_chains_take_two_vectors_at_a_time() -> None:
         assert (f"load <{2 * width} x double>" in text) == (count == 2)
         assert f"load <{width} x double>" in text, "what is left over from two"
     assert abreast(replace(both, body=[*both.body, *both.body[1:] * 20])) == 1, "registers are few"
+
+
+def test_bits_beside_wide_numbers_take_two_vectors_at_a_time() -> None:
+    for dtype, count in (("float64", 2), ("float32", 1)):
+        views = [whole(Buffer(64, np.dtype(name)), (64,)) for name in (dtype, "bool")]
+        compared = Op("le", (0, 0), (), (np.dtype(dtype),) * 2, np.dtype("bool"))
+        assert abreast(Loop((64,), views, [Load(0), compared], [Store(1, 1)])) == count
 
 
 def test_two_vectors_at_a_time_of_every_length() -> None:

@@ -52,6 +52,7 @@ class Emitter(SideBySide):
         long_sums: bool = False,
         still: Sequence[bool] = (),
         turned: Sequence[bool] = (),
+        even: bool = False,
         entry: bool = True,
         vectors: bool = True,
     ) -> None:
@@ -65,6 +66,7 @@ class Emitter(SideBySide):
         self.lanes = lanes(loop, inner, fixed) if vectors else AUTOMATIC
         self.still = still
         self.plain = False
+        self.even = even
         self.jams = self.lanes > 1 and not long_sums and jams(loop, inner, still)
         # Rows side by side are under way at once anyway.
         self.widths = [self.lanes * count for count in range(1 if self.jams else abreast(loop), 0, -1)]

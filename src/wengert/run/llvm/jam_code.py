@@ -27,9 +27,12 @@ class SideBySide(TileCode):
     ----------
     plain : bool
         Whether products in which zero wins are known to be plain ones.
+    even : bool
+        Whether there are just as many rows as are taken at a time.
     """
 
     plain: bool
+    even: bool
     still: Sequence[bool]
 
     if TYPE_CHECKING:
@@ -53,7 +56,8 @@ class SideBySide(TileCode):
                 self._rows(rows)
 
         self._loop(start, end, lambda i: step(i, ROWS), by=ROWS)
-        self._loop(end, stop, lambda i: step(i, 1))
+        if not self.even:
+            self._loop(end, stop, lambda i: step(i, 1))
 
     def _rows(self, rows: list[list[Any]]) -> None:
         """Emit rows side by side: sums along them are kept in registers, sums over them are read and written once.

@@ -14,6 +14,7 @@ from . import ir
 from .blocked_code import BlockedCode
 from .emit import ARGUMENTS, KERNEL, Emitter
 from .forms_code import emit_form
+from .jam import ROWS
 from .layout import GAPS, touched_otherwise
 from .loops import Buffer, Loop, View
 from .scalars import BYTE, INDEX, memory_type
@@ -241,7 +242,8 @@ class RegionCode:
         alone = not touched_otherwise([access[1] for access in accesses], stores)
         by_rows = rank > 1 and (apart or alone)
         beside = tuple([access[4][-2] == ("is", 1) for access in accesses]) if by_rows and alone and vectors else ()
-        key = (rank, tuple(flat), body, stores, vectors, by_rows, beside)
+        even = by_rows and sizes[-2] == ("is", ROWS)
+        key = (rank, tuple(flat), body, stores, vectors, by_rows, beside, even)
         nest = self.nests.get(key)
         if nest is None:
             views = [
@@ -264,6 +266,7 @@ class RegionCode:
                 fixed,
                 still=still,
                 turned=tiled(loop, inner, around, single) if beside else (),
+                even=even,
                 entry=False,
                 vectors=vectors,
             )

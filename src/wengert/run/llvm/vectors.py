@@ -88,10 +88,13 @@ def abreast(loop: Loop) -> int:
 
     A processor looks only so far ahead.  Where a function of the mathlib, or one after the other, takes a hundred
     cycles and more of waiting, it has too few vectors under way at once to be busy; two at a time are a fifth faster.
-    Where there is much else to do, registers are too few for two.
+    Where there is much else to do, registers are too few for two.  Where bits are kept as bytes beside wide numbers,
+    what packs and unpacks them takes two as fast as one.
     """
     if len(loop.body) > _MUCH:
         return 1
+    if {0 if view.dtype.kind == "b" else view.dtype.itemsize for view in loop.accesses} == {0, 8}:
+        return 2
     return 2 if sum(_CHAINS.get(item.name, 0) for item in loop.body if isinstance(item, Op)) > 1 else 1
 
 
