@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert.run.llvm.hopeful import ends, weighing
-from wengert.run.llvm.loops import Const, Load, Op
+from wengert.run.llvm.hopeful import ends, fused_products, weighing
+from wengert.run.llvm.loops import Const, Load, Loop, Op, Pick, Store
 
 
 def rooted(x: Any, steps: int) -> Any:
@@ -164,3 +164,77 @@ def test_zero_wins_in_indices(n: int) -> None:
     x, table = np.linspace(0.5, 2.0, n), np.linspace(1.0, 2.0, 11)
     x[[0, 3]] = 0.0
     np.testing.assert_allclose(wg.jit(looked_up)(x, table), looked_up(x, table), rtol=1e-14)
+
+
+def test_which_products_are_rounded_with_a_sum() -> None:
+    """Those of derivatives that nothing else reads, whose factors are not chosen, and that no place depends on."""
+    f8, i8 = np.dtype("f8"), np.dtype("i8")
+    body: list[Any] = [Load(0), Load(1)]
+
+    def op(name: str, *args: int, out: Any = f8) -> int:
+        body.append(Op(name, args, (), tuple(f8 for _ in args), out))
+        return len(body) - 1
+
+    def found(stores: Any = (), exact: Any = ()) -> dict[int, int]:
+        return fused_products(Loop((), [], body, list(stores)), exact)
+
+    first, second, third = op("scale", 0, 1), op("scale", 1, 1), op("mul", 0, 0)
+    total, difference = op("add", first, second), op("sub", third, 0)
+    assert found() == {total: 1}
+    assert found([Store(0, second)]) == {total: 0}
+    assert found([Store(0, first), Store(0, second)]) == {}
+    assert found(exact={total}) == {}
+    assert difference not in found()
+    body.append(Pick(0, (second,)))
+    assert found() == {total: 0}
+    body[first] = Op("scale", (body.index(Load(0)), 1), (), (i8, i8), i8)
+    body[total] = Op("add", (first, second), (), (i8, i8), i8)
+    assert found() == {}
+
+
+def tangents(x: Any, y: Any, z: Any, steps: int) -> Any:
+    """Sums and differences, either way around, of products of tangents; whole numbers are exact however rounded."""
+    for _ in range(steps):
+        x, y, z = z - x * y, x * z - y, (x + 2.0 * y) * z + y * x
+        x, y, z = x % 5.0 - 2.0, y % 3.0 - 1.0, z % 4.0 - 2.0
+    return x * y - y * z, x - z * z, x * 3.0 - 2.0 * y
+
+
+@pytest.mark.parametrize("n", [1, 3, 8, 13])
+@pytest.mark.parametrize("steps", [1, 6])
+def test_products_rounded_with_sums_are_the_same_sums(n: int, steps: int) -> None:
+    rng = np.random.default_rng(n)
+    args, directions = (tuple(rng.integers(-3, 4, (3, n)).astype(float)) for _ in range(2))
+
+    def pushforward(*given: Any) -> Any:
+        return wg.jvp(lambda *a: tangents(*a, steps), given[:3], given[3:])
+
+    expected = pushforward(*args, *directions)
+    found = wg.jit(pushforward)(*args, *directions)
+    for part, other in zip(found, expected, strict=True):
+        for a, b in zip(part, other, strict=True):
+            np.testing.assert_array_equal(a, b)
+    one_by_one = wg.jit(pushforward)
+    for k in range(n):
+        numbers = [float(a[k]) for a in (*args, *directions)]
+        for part, other in zip(one_by_one(*numbers), expected, strict=True):
+            np.testing.assert_array_equal(part, [b[k] for b in other])
+
+
+SUMS = {
+    "p - z": lambda p, b: p - b,
+    "z - p": lambda p, b: b - p,
+    "p + z": lambda p, b: p + b,
+    "p + 2 * z": lambda p, b: p + 2.0 * b,
+    "2 * z - p": lambda p, b: 2.0 * b - p,
+    "2 * z + p": lambda p, b: 2.0 * b + p,
+}
+
+
+@pytest.mark.parametrize("n", [11, 32])
+@pytest.mark.parametrize("how", SUMS.values(), ids=SUMS)
+def test_zero_wins_in_products_that_are_rounded_with_sums(how: Any, n: int) -> None:
+    w, x, z = np.full(n, 2.0), np.full(n, 3.0), np.arange(n) + 1.0
+    w[5], x[5] = np.inf, 0.0
+    found = wg.jit(lambda w, x, z: wg.jvp(lambda a, b: how(w * a, b), (x, z), (x, z))[1])(w, x, z)
+    np.testing.assert_array_equal(found, how(np.where(x == 0, 0.0, 6.0), z))

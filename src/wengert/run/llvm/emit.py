@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from . import ir
-from .hopeful import hoped_for, placing, weighed, weighing, with_care
+from .hopeful import fused_products, hoped_for, placing, weighed, weighing, with_care
 from .jam import jams
 from .jam_code import SideBySide
 from .lane_code import entry, shuffled
@@ -394,6 +394,8 @@ class Emitter(SideBySide):
         hopeful = lanes > 1 or all(self.fixed)  # LLVM's vectoriser takes no branches
         products: list[int] = []
         exact = placing(self.loop) if hopeful else set()
+        fused = fused_products(self.loop, exact) if hopeful else {}
+        waiting = {item.args[k] for at, k in fused.items() for item in [self.loop.body[at]] if at not in self.constant}
         for at, item in enumerate(self.loop.body):
             if at in self.constant:
                 found = self.constant[at]
@@ -411,6 +413,15 @@ class Emitter(SideBySide):
             else:
                 assert isinstance(item, Op)
                 args = [self.values[j] for j in item.args]
+                if at in waiting:
+                    self.values.append(None)
+                    if hoped_for(item, args) and not self.plain:
+                        products.append(at)
+                    continue
+                if at in fused:
+                    factors = [self.values[j] for j in self.loop.body[item.args[fused[at]]].args]
+                    self.values.append(self._fused(item.name, fused[at], factors, args[1 - fused[at]]))
+                    continue
                 weight = weighing(self.loop.body, item)
                 if weight is not None:
                     chosen, other = item.args[weight], args[1 - weight]
@@ -423,6 +434,15 @@ class Emitter(SideBySide):
                     self.values.append(self._apply(item, args, inline))
         if products:
             with_care(self.b, self.loop.body, self.values, products, lambda item, args: self._apply(item, args, inline))
+
+    def _fused(self, name: str, k: int, factors: list[Any], other: Any) -> Any:
+        """Return a sum or difference of which operand k is a product, rounded once."""
+        b, (x, y) = self.b, factors
+        if name == "sub" and k == 1:
+            x = b.fneg(x)
+        elif name == "sub":
+            other = b.fneg(other)
+        return b.intrinsic("fmuladd", x, y, other)
 
     def _stores(
         self, pointers: list[Any], i: Any, stores: list[Any], sums: list[Any], acc: list[Any], lanes: int

@@ -15,7 +15,8 @@ written are computed with care at once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 from . import ir
@@ -67,6 +68,28 @@ def placing(loop: Loop) -> set[int]:
     return found
 
 
+def fused_products(loop: Loop, exact: Collection[int]) -> dict[int, int]:
+    """Return the sums and differences that a product is rounded with, and which operand that is.
+
+    These are products of derivatives, ``scale``, that nothing else reads: what is added up of them has no meaning
+    of its own.  Products of values are rounded as NumPy does, so that what depends on them is decided alike.
+    """
+    uses = Counter(j for item in loop.body for j in (*getattr(item, "args", ()), *getattr(item, "at", ())))
+    uses.update(j for store in loop.stores for j in (store.item, *store.at))
+    found: dict[int, int] = {}
+    for at, item in enumerate(loop.body):
+        if not isinstance(item, Op) or item.name not in ("add", "sub") or item.out.kind != "f" or at in exact:
+            continue
+        for k in (1, 0):
+            j = item.args[k]
+            factor = loop.body[j]
+            product = isinstance(factor, Op) and factor.name == "scale"
+            if product and uses[j] == 1 and weighing(loop.body, factor) is None:
+                found[at] = k
+                break
+    return found
+
+
 def with_care(
     b: ir.Builder, body: Sequence[Any], values: list[Any], products: Sequence[int], apply: Callable[..., Any]
 ) -> None:
@@ -89,10 +112,12 @@ def with_care(
     again: dict[int, Any] = {}
     with b.if_then(bad, likely=False):
         for j, item in enumerate(body):
-            if isinstance(item, Op) and (j in products or not again.keys().isdisjoint(item.args)):
+            if isinstance(item, Op) and (j in products or values[j] is None or not again.keys().isdisjoint(item.args)):
                 again[j] = apply(item, [again.get(k, values[k]) for k in item.args])
         rare = b.block
     for j, careful in again.items():
+        if values[j] is None:
+            continue
         found = b.phi(careful.type)
         found.add_incoming(values[j], before)
         found.add_incoming(careful, rare)
