@@ -17,6 +17,7 @@ from typing import Any, Final
 from . import shared, team
 from .blas import cut, describe_product, product_form
 from .blocked import nest_order, with_rows
+from .by_rows import own_rows, rows_of_a_block
 from .callback import callback, describe_callback
 from .cost import nanoseconds
 from .forms import describe_call
@@ -274,13 +275,23 @@ class Region:
             return self._skewed(step, step.skew, (count, length))
         if step.blocks is not None:
             return self._blocked(step, step.blocks, (count, length))
+        counter = self._reference(step.counter)
+        rows = own_rows(step, SUMS, shared.WORTHWHILE) if counter[0] == "slot" else None
+        if rows is not None:
+            status = self._word() if step.tape else None
+            return self._by_rows(rows, (counter, count, length, step.reverse, status, step.tape))
         checks = self._nodes(step.test)
         going = None if step.going is None else self._scalar(step.going)
-        counter = self._reference(step.counter)
         status = self._word() if step.tape or self._may_fail(step) else None
         body = self._nodes(step.body)
         around = self._nodes(step.before), self._nodes(step.after)
         return "repeat", counter, count, length, step.reverse, checks, going, body, around, status, step.tape
+
+    def _by_rows(self, loop: Loop, turns: Any) -> Any:
+        """Return the node of a loop that runs row by row; see :mod:`.by_rows`."""
+        sizes, strides, steps = canonical(loop.shape, loop.accesses, 1)
+        lengths = tuple(map(self._number, (loop.shape[0], rows_of_a_block(loop), steps)))
+        return "by_rows", self._threads(SUMS), turns, lengths, self._what(loop, sizes, strides)
 
     def _skewed(self, step: Repeat, skew: Skew, total: Any) -> Any:
         inner = step.body[skew.inner]

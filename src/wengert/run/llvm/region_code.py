@@ -5,7 +5,8 @@ See :mod:`.region` for what a recipe is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -20,14 +21,17 @@ from .loops import Buffer, Loop, View
 from .scalars import BYTE, INDEX, memory_type
 from .shared import (
     call_beside,
+    call_by_rows,
     call_parts,
     call_tasks,
     call_team,
     emit_beside,
+    emit_by_rows,
     emit_part,
     emit_team,
     sums_begin,
     sums_end,
+    sums_of,
 )
 from .skewed_code import SkewedCode
 from .tiles import tiled
@@ -142,25 +146,51 @@ class RegionCode:
     def _shared(self, runtime: Any, sizes: Any, accesses: Any, body: Any, stores: Any) -> None:
         """Write a nest that threads share; see :mod:`.shared`."""
         nest, key = self._emitted(sizes, accesses, body, stores)
-        still = {k for k, (_, _, _, _, strides, _) in enumerate(accesses) if all(s == ("is", 0) for s in strides)}
-        sums = [store.access for store in stores if store.access in still and not store.at]
+        sums = sums_of(accesses, stores)
         part = self.parts.get(key)
         if part is None:
             name = f"part{len(self.parts)}"
             part = self.parts[key] = emit_part(self.module, name, nest, len(accesses), sums)
-        b, pointers, targets = self.b, [], []
+        with self._sums_apart(accesses, sums) as pointers:
+            threads, numbers = list(map(self._number, runtime)), self._nest_numbers(sizes, accesses)
+            call_parts((self.entry, self.b), part, threads, pointers, numbers)
+
+    def _by_rows(self, runtime: Any, turns: Any, lengths: Any, what: Any) -> None:
+        """Write a loop that runs row by row; see :mod:`.by_rows`."""
+        counter, count, length, reverse, status, tape = turns
+        sizes, accesses, _, stores = what
+        word = None
+        if status is not None:
+            word = self.entry.bitcast(self._address(*map(self._number, status)), INDEX.as_pointer())
+        total = self._total(count, length, word, tape)
+        nest, key = self._emitted(*what)
+        sums, own = sums_of(accesses, stores), [k for k, access in enumerate(accesses) if access[1] == counter]
+        key = "by_rows", reverse, tuple(own), key
+        part = self.parts.get(key)
+        if part is None:
+            name = f"part{len(self.parts)}"
+            part = self.parts[key] = emit_by_rows(self.module, name, nest, len(accesses), sums, own, reverse)
+        threads, (rows, block, steps) = map(self._number, runtime), map(self._number, lengths)
+        numbers = [block, steps, *self._nest_numbers(sizes, accesses)]
+        turns_there_are = self.entry.alloca(INDEX)
+        self.b.store(total, turns_there_are)
+        with self._sums_apart(accesses, sums) as pointers:
+            call_by_rows((self.entry, self.b), part, list(threads), [*pointers, turns_there_are], rows, numbers)
+
+    @contextlib.contextmanager
+    def _sums_apart(self, accesses: Any, sums: Any) -> Iterator[list[Any]]:
+        """Yield where threads find accesses, sums apart for each part; then these are added up."""
+        pointers, targets = [], []
         for k, (text, reference, offset, *_) in enumerate(accesses):
             if k in sums:
                 pointer = self._pointer(reference, np.dtype(text), offset)
-                targets.append((sums_begin(b, pointer.type.pointee, np.dtype(text)), pointer))
+                targets.append((sums_begin(self.b, pointer.type.pointee, np.dtype(text)), pointer))
                 pointers.append(targets[-1][0])
             else:
                 pointers.append(self._shared_pointer(text, reference, offset))
-        call_parts(
-            (self.entry, b), part, [self._number(n) for n in runtime], pointers, self._nest_numbers(sizes, accesses)
-        )
+        yield pointers
         for cells, target in targets:
-            sums_end(b, cells, target)
+            sums_end(self.b, cells, target)
 
     def _team(self, runtime: Any, nests: Any) -> None:
         """Write nests that threads share one after the other; see :mod:`.team`."""

@@ -269,6 +269,76 @@ def _call(code: Code, parallel: Any, kernel: ir.Function, table: Any, job: Any, 
     b.call(b.inttoptr(parallel, KERNEL.as_pointer()), [table, job, ir.Constant(INDEX, 0), count])
 
 
+def emit_by_rows(
+    module: ir.Module,
+    name: str,
+    nest: ir.Function,
+    arrays: int,
+    sums: Sequence[int],
+    own: Sequence[int],
+    reverse: bool,
+) -> ir.Function:
+    """Write the kernel that runs all iterations of a loop for some rows, block by block; see :mod:`.by_rows`.
+
+    Its table holds the addresses of the nest's accesses, of which those in ``own`` read an iteration's number, and
+    of the number of iterations.  Its description holds the rows of a part and of a block, steps of the nest's outermost
+    loop for a row, and then the numbers that the nest takes.
+    """
+    part = ir.Function(module, KERNEL, name, ARGUMENTS, linkage="internal")
+    table, description, start, stop = part.args
+    b = ir.Builder(part.append_basic_block("entry"))
+    kinds = nest.signature.parameters
+    zero, one = ir.Constant(INDEX, 0), ir.Constant(INDEX, 1)
+    length, block, steps, *numbers = (
+        b.load(b.gep(description, ir.Constant(INDEX, k))) for k in range(3 + len(kinds) - arrays - 2)
+    )
+    count = b.load(b.bitcast(b.load(b.gep(table, ir.Constant(INDEX, arrays))), INDEX.as_pointer()))
+    number = b.udiv(start, length)
+    counter = b.alloca(INDEX)
+    args = []
+    for k, kind in enumerate(kinds[:arrays]):
+        pointer = counter if k in own else b.bitcast(b.load(b.gep(table, ir.Constant(INDEX, k))), kind)
+        args.append(b.gep(pointer, b.mul(number, ir.Constant(INDEX, _APART))) if k in sums else pointer)
+    last = b.sub(count, one)
+    entry = b.block
+    blocks, turns, following, done = (part.append_basic_block(label) for label in ("rows", "turn", "next", "done"))
+    any_turns = b.and_(b.icmp_signed("<", start, stop), b.icmp_signed("<", zero, count))
+    b.cbranch(any_turns, blocks, done)
+    b.position_at_end(blocks)
+    low = b.phi(INDEX)
+    beyond = b.add(low, block, flags=("nsw",))
+    high = b.select(b.icmp_signed("<", beyond, stop), beyond, stop)
+    b.branch(turns)
+    b.position_at_end(turns)
+    turn = b.phi(INDEX)
+    b.store(b.sub(last, turn) if reverse else turn, counter)
+    b.call(nest, [*args, *numbers, b.mul(low, steps), b.mul(high, steps)])
+    later = b.add(turn, one, flags=("nsw", "nuw"))
+    turn.add_incoming(zero, blocks)
+    turn.add_incoming(later, b.block)
+    b.cbranch(b.icmp_signed("<", later, count), turns, following)
+    b.position_at_end(following)
+    low.add_incoming(start, entry)
+    low.add_incoming(high, b.block)
+    b.cbranch(b.icmp_signed("<", high, stop), blocks, done)
+    b.position_at_end(done)
+    b.ret_void()
+    return part
+
+
+def call_by_rows(code: Code, part: ir.Function, runtime: Any, arrays: Sequence[Any], rows: Any, numbers: Any) -> None:
+    """Write the call of what :func:`emit_by_rows` wrote; ``numbers`` are those of its description but the first."""
+    parallel, pool, parts = runtime
+    length = _length(code[0], rows, parts)
+    _share(code, (parallel, pool), (rows, parts, length), part, arrays, [length, *numbers])
+
+
+def sums_of(accesses: Sequence[Any], stores: Sequence[Any]) -> list[int]:
+    """Return the accesses of a nest's node to which it adds at all points."""
+    still = {k for k, (_, _, _, _, strides, _) in enumerate(accesses) if all(s == ("is", 0) for s in strides)}
+    return [store.access for store in stores if store.access in still and not store.at]
+
+
 def _length(b: ir.Builder, count: Any, parts: Any) -> Any:
     """Return how long a part is."""
     return b.udiv(b.add(count, b.sub(parts, ir.Constant(INDEX, 1))), parts)
