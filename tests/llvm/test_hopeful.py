@@ -238,3 +238,38 @@ def test_zero_wins_in_products_that_are_rounded_with_sums(how: Any, n: int) -> N
     w[5], x[5] = np.inf, 0.0
     found = wg.jit(lambda w, x, z: wg.jvp(lambda a, b: how(w * a, b), (x, z), (x, z))[1])(w, x, z)
     np.testing.assert_array_equal(found, how(np.where(x == 0, 0.0, 6.0), z))
+
+
+@pytest.mark.parametrize("n", [3, 8, 21])
+@pytest.mark.parametrize("factor", [0.0, -0.0, np.inf, np.nan, 5e-324, 1e308, -2.0])
+def test_a_factor_that_is_the_same_everywhere(factor: float, n: int) -> None:
+    """It is looked at once, in front of the loop: finite and not zero, its products are plain ones."""
+
+    def pulled(w: Any, v: Any, cotangent: Any) -> Any:
+        _, pullback = wg.vjp(lambda x, y: (w * x, v * x + y), np.ones(n), np.ones(n))
+        return pullback((cotangent, 2.0 * cotangent))
+
+    cotangent = np.tile([1.0, 0.0, np.inf, -3.0, -np.inf, np.nan, 1e300, -0.0], n)[:n]
+    expected = pulled(factor, 3.0, cotangent)
+    with np.errstate(all="ignore"):
+        first = np.where((factor == 0) | (cotangent == 0), 0.0, factor * cotangent)
+        np.testing.assert_array_equal(expected[0], first + 6.0 * cotangent)
+    for a, b in zip(wg.jit(pulled)(factor, 3.0, cotangent), expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_factor_of_zero_in_a_loop() -> None:
+    """Where each iteration has a factor of its own, one that is zero takes the other way for that iteration only."""
+
+    def weighted(w: Any, x: Any) -> Any:
+        total = np.zeros(len(x))
+        for k in range(len(w)):
+            total += w[k] * np.sqrt(x) * w[k]
+        return np.sum(total * total)
+
+    w = np.array([1.0, 0.0, 2.0, 0.0, -1.0])
+    x = np.linspace(1.0, 3.0, 19)
+    x[[2, 11]] = 1e-320
+    expected = wg.grad(weighted, argnums=(0, 1))(w, x)
+    for a, b in zip(wg.jit(wg.grad(weighted, argnums=(0, 1)))(w, x), expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)

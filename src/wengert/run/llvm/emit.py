@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from . import ir
-from .hopeful import fused_products, hoped_for, placing, weighed, weighing, with_care
+from .hopeful import fused_products, hoped_for, placing, stop_if_tame, tame_products, weighed, weighing, with_care
 from .jam import jams
 from .jam_code import SideBySide
 from .lane_code import entry, shuffled
@@ -36,6 +36,8 @@ MEMCPY: Final = ir.declared("llvm.memcpy.p0.p0.i64", ir.VOID, POINTER, POINTER, 
 
 _PARTIAL: Final = 4
 """Partial sums at once, where there is little else to do."""
+_FEW: Final = 12
+"""Items that are computed up to which an iteration takes two vectors, so that counting costs less."""
 
 
 class Emitter(SideBySide):
@@ -67,6 +69,7 @@ class Emitter(SideBySide):
         self.still = still
         self.plain = False
         self.even = even
+        self.tame: dict[int, int] = {}
         self.jams = self.lanes > 1 and not long_sums and jams(loop, inner, still)
         # Rows side by side are under way at once anyway.
         self.widths = [self.lanes * count for count in range(1 if self.jams else abreast(loop), 0, -1)]
@@ -200,8 +203,12 @@ class Emitter(SideBySide):
 
         Where there is more to do meanwhile, they gain nothing and make the code several times as long.
         """
-        busy = [item for j, item in enumerate(self.loop.body) if j not in self.constant and not _is_negation(item)]
-        return len(busy) <= 3
+        return self._busy <= 3
+
+    @property
+    def _busy(self) -> int:
+        """How many items are computed for each point."""
+        return sum(j not in self.constant and not _is_negation(item) for j, item in enumerate(self.loop.body))
 
     # -- the innermost loop: straight-line code, sums in registers
     # ------------------------------------------------------
@@ -287,8 +294,14 @@ class Emitter(SideBySide):
             kinds = [(store.how, self.loop.accesses[store.access].dtype) for store in sums]
             self.lanes = self.widths[0]
             parts = [self._still(self._identity(store)) for store in sums]
-            if sums and self._waits and len(self.widths) == 1:
-                start, parts = self._vectors(pointers, start, stop, sums, parts, _PARTIAL)
+            self.tame, wild = tame_products(self.loop, self.constant)
+            times = 1
+            if len(self.widths) == 1:
+                times = _PARTIAL if sums and self._waits else 2 if self._busy <= _FEW and not wild else 1
+            if times > 1:
+                end = stop_if_tame(self.b, self.constant, self.tame, start, stop)
+                start, parts = self._vectors(pointers, start, end, sums, parts, times)
+            self.tame = {}
             for width in self.widths:
                 self.lanes = width
                 parts = [self._narrow(how, part, dtype) for (how, dtype), part in zip(kinds, parts, strict=True)]
@@ -314,15 +327,20 @@ class Emitter(SideBySide):
         end = b.add(start, b.and_(b.sub(stop, start), ir.Constant(INDEX, -width * times)))
         more = [self._still(self._identity(store)) for store in sums] * (times - 1)
 
-        def step(i: Any, *acc: Any) -> list[Any]:
-            following: list[Any] = []
+        down = [b.neg(start)] if -1 in self.inner else []
+
+        def step(i: Any, *carried: Any) -> list[Any]:
+            acc, following = carried[len(down) :], []
             for k in range(times):
-                at = b.add(i, ir.Constant(INDEX, k * width)) if k else i
+                shift = ir.Constant(INDEX, k * width)
+                at = b.add(i, shift) if k else i
+                self.negative = (at, b.sub(carried[0], shift)) if down else ()
                 part = list(acc[k * len(sums) : (k + 1) * len(sums)])
                 following += self._point(pointers, at, sums, part, width)
-            return following
+            self.negative = ()
+            return [*[b.sub(n, ir.Constant(INDEX, times * width)) for n in carried[: len(down)]], *following]
 
-        flat = self._loop(start, end, step, [*parts, *more], width * times)
+        flat = self._loop(start, end, step, [*down, *parts, *more], width * times)[len(down) :]
         totals = []
         for k, store in enumerate(sums):
             dtype = self.loop.accesses[store.access].dtype
@@ -415,7 +433,7 @@ class Emitter(SideBySide):
                 args = [self.values[j] for j in item.args]
                 if at in waiting:
                     self.values.append(None)
-                    if hoped_for(item, args) and not self.plain:
+                    if hoped_for(item, args) and not self.plain and at not in self.tame:
                         products.append(at)
                     continue
                 if at in fused:
@@ -426,6 +444,8 @@ class Emitter(SideBySide):
                 if weight is not None:
                     chosen, other = item.args[weight], args[1 - weight]
                     self.values.append(weighed(self.b, self.loop.body, self.values, chosen, other))
+                elif at in self.tame:
+                    self.values.append(self.b.fmul(*args))
                 elif hopeful and at not in exact and hoped_for(item, args):
                     self.values.append(self.b.fmul(*args))
                     if not self.plain:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from . import ir
@@ -88,6 +88,36 @@ def fused_products(loop: Loop, exact: Collection[int]) -> dict[int, int]:
                 found[at] = k
                 break
     return found
+
+
+def tame_products(loop: Loop, constant: Mapping[int, Any]) -> tuple[dict[int, int], bool]:
+    """Return the products in which zero may have to win that have a factor which is the same for all points, and it.
+
+    If the factor is finite and not zero, the product is the plain one, whatever the other factor.  If there are other
+    such products as well, which is returned, too, nan has to be looked for anyway: then there are none.
+    """
+    tame, wild = {}, False
+    for j, item in enumerate(loop.body):
+        if j in constant or not isinstance(item, Op) or weighing(loop.body, item) is not None:
+            continue
+        if hoped_for(item, [constant.get(k) for k in item.args]):
+            steady = [k for k in item.args if k in constant]
+            if steady:
+                tame[j] = steady[0]
+            else:
+                wild = True
+    return ({} if wild else tame), wild
+
+
+def stop_if_tame(b: ir.Builder, constant: Mapping[int, Any], tame: Mapping[int, int], start: Any, stop: Any) -> Any:
+    """Return where a loop ends that takes products as plain ones: at its start, unless all factors allow for that."""
+    found: Any = None
+    for j in dict.fromkeys(tame.values()):
+        size = b.intrinsic("fabs", constant[j])
+        finite = b.fcmp_ordered("<", size, ir.Constant(size.type, math.inf))
+        one = b.and_(finite, b.fcmp_ordered(">", size, ir.Constant(size.type, 0.0)))
+        found = one if found is None else b.and_(found, one)
+    return stop if found is None else b.select(found, stop, start)
 
 
 def with_care(

@@ -30,6 +30,8 @@ class Memory:
         Where the rows begin that loads and stores at computed places stay in.
     apart : dict
         How far the lanes of a vector lie apart, for accesses with gaps.
+    negative : tuple
+        A number of the loop, and the same times -1, which is counted along for what runs backwards.
     """
 
     b: ir.Builder
@@ -44,6 +46,7 @@ class Memory:
         self.coordinates: dict[Any, tuple[Any, Any]] = {}
         self.rows: dict[Any, Any] = {}
         self.apart: dict[int, list[Any]] = {}
+        self.negative: tuple[Any, ...] = ()
 
     # -- vectors ------------------------------------------------------------------------------------------------------
 
@@ -138,6 +141,8 @@ class Memory:
         """Return the address of a row's entry."""
         if self.inner[k] == 0:
             return pointer
+        if self.inner[k] == -1 and self.negative and self.negative[0] is i:
+            return self.b.gep(pointer, self.negative[1], inbounds=True)
         step = i if self.inner[k] == 1 else self.b.mul(i, self._stride(k))
         return self.b.gep(pointer, step, inbounds=True)
 

@@ -20,6 +20,7 @@ from .fold import fold_products
 from .form import complain
 from .forms import describe_call, describe_fill, fill_form
 from .fuse import Fused
+from .idle import without_idle
 from .kernels import Kernel, compile_kernels
 from .layout import describe, emission, structure
 from .loops import Buffer, Call, Choice, Fill, Loop, Product, Python, Repeat, Rows, canonical, fill_loop
@@ -199,6 +200,7 @@ class NativeProgram:
             wanted[key] = emission(loop, sizes, strides)
             return key, describe(loop, sizes, strides, self._base), steps
 
+        self.steps = without_idle(self.steps)
         for step in self.steps:
             if isinstance(step, Repeat | Choice):
                 find_nests(step)
