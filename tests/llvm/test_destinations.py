@@ -279,3 +279,27 @@ def test_which_views_overlap():
         assert may_overlap(a, b) or not common, spans
         missed += may_overlap(a, b) and not common and a.strides == b.strides
     assert missed < 20
+
+
+def turned_around(y, c):
+    total = 0.0
+    for k in range(1, len(y)):
+        if k < len(y) - 1:
+            y[:k] += c * y[:k][::-1]
+        total += y[k - 1] * y[k]
+    return total + np.sum(y * y)
+
+
+def test_what_is_read_of_a_carry_is_what_is_copied() -> None:
+    """Backwards over itself: what is read is a copy, so that the choice around it writes in place."""
+
+    def f(x, c):
+        return turned_around(1.0 * x, c)
+
+    def copies(g):
+        return sum("copy" in line and line.startswith("    ") for line in lines_of(g, x, 0.3))
+
+    x = RNG.standard_normal(9)
+    agrees(f, x, 0.3)
+    assert copies(f) == 1
+    assert copies(wg.value_and_grad(f, argnums=(0, 1))) == 2  # what the backward pass reads is kept, too

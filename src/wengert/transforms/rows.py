@@ -100,6 +100,7 @@ def _unrowed(
     before = [*given.consts, *given.xs, *around]
     n_xs, n_before = len(given.xs), len(before)
     inner_stacks = _stacked_inside(body, carry)
+    claimed = _claimed(body, consts, carry)
 
     def write(k: Any, *rest: Any) -> list[Any]:
         b = k.builder
@@ -109,8 +110,13 @@ def _unrowed(
         env = dict(zip(body.inputs, [k, *rest[:consts], *state, *rows], strict=True))
         rows_of = [Place(y, (*[next(indices) for _ in prefix], k)) for y, prefix in zip(ys, prefixes, strict=True)]
         made = body.outputs[carry:]
+        # What a choice or a loop may write over is kept before.
+        first = {i: p.write(env[i]) for i, p in zip(made, rows_of, strict=True) if i in claimed}
         _record(b, env, body, {i: p for i, p in zip(made, rows_of, strict=True) if i in inner_stacks})
-        kept = [env[i] if i in inner_stacks else p.write(env[i]) for i, p in zip(made, rows_of, strict=True)]
+        kept = [
+            env[i] if i in inner_stacks else first[i] if i in first else p.write(env[i])
+            for i, p in zip(made, rows_of, strict=True)
+        ]
         return [*[env[i] for i in body.outputs[:carry]], *kept]
 
     def check(k: Any, *rest: Any) -> list[Any]:
@@ -135,6 +141,12 @@ def _unrowed(
             grows,
         ),
     )
+
+
+def _claimed(body: Graph, consts: int, carry: int) -> set[int]:
+    """Return the numbers of what an iteration begins with and hands to choices or loops within it."""
+    handed = {i for equation in body.equations if equation.primitive.name in ("cond", "loop") for i in equation.inputs}
+    return handed.intersection(body.inputs[1 + consts : 1 + consts + carry])
 
 
 def _room(builder: Builder, shape: tuple[int, ...], dtype: Any) -> Any:

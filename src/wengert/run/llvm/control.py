@@ -9,6 +9,7 @@ updated in one place, in the loop as in the program that the user wrote.
 from __future__ import annotations
 
 from collections import Counter as Tally
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -55,7 +56,12 @@ def add_loop(
     given = [source(fused, i) for i in const_ids]
     count = None if count_id is None else fused.view(count_id)
     single = _read_once(fused, equation)
-    states = [_claim(fused, k, i, i in single) for i in carry_ids]
+    states = [
+        _claim_read(fused, k, i, given) or _claim(fused, k, i, i in single)
+        if [fused.group(j) for j in carry_ids].count(fused.group(i)) == 1 and i not in single
+        else _claim(fused, k, i, i in single)
+        for i in carry_ids
+    ]
     counter = Buffer(1, _COUNTER)
     bounds = {body.inputs[1 + j]: fused.bounds[i] for j, i in enumerate(const_ids) if i in fused.bounds}
     depth = 0 if fused.scope is None else fused.scope.depth
@@ -166,6 +172,24 @@ def _claim(fused: Fused, k: int, i: int, single: bool) -> View:
     else:
         fused.copy(fused.source(i), fresh)
     return fresh
+
+
+def _claim_read(fused: Fused, k: int, i: int, given: list[Any]) -> View | None:
+    """Return where value i lies, if nobody reads it later, and a loop may write there and read what it was.
+
+    What the loop reads of it, beside carrying it on, is a copy then, so that what it makes stands where it is to be.
+    """
+    view = fused.takeable(k, i)
+    if view is None:
+        return None
+    places = [n for n, one in enumerate(given) if isinstance(one, View) and view.buffer in _buffers([one])]
+    if any(given[n].at or given[n].buffer is not view.buffer for n in places):
+        return None
+    still = whole(Buffer(view.buffer.size, view.dtype), view.shape)
+    fused.copy(view, still)
+    for n in places:
+        given[n] = replace(given[n], buffer=still.buffer)
+    return view
 
 
 def _buffers(views: Any) -> set[Buffer]:
