@@ -46,6 +46,7 @@ def step_text(step: Any, graph: Graph | None) -> str:
         words = ", backwards" if step.reverse else ""
         how = ", as loop nests" if step.nests else f", {step.skew.rows} side by side" if step.skew else ""
         how = ", in blocks" if step.blocks else how
+        how += ", but for zeros" if step.skip else ""
         return f"repeat {times}{words}{how}:" + _indented([*step.test, *step.body])
     if isinstance(step, Choice):
         return "choose:" + "".join(f"\n    branch {k}:" + _indented(b, 8) for k, b in enumerate(step.branches))

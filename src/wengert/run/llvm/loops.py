@@ -391,6 +391,26 @@ class Blocks:
 
 
 @dataclass(eq=False, slots=True)
+class Skip:
+    """Which entry of an array an iteration does nothing for if it is zero; see :mod:`.skipping`.
+
+    Attributes
+    ----------
+    buffer : Buffer
+    offset : int
+    terms : list of (Buffer, int)
+        Counters, and how far the entry moves with each.
+    way : int
+        How far it moves from one iteration to the next: 1 or -1.
+    """
+
+    buffer: Buffer
+    offset: int
+    terms: list[tuple[Buffer, int]]
+    way: int
+
+
+@dataclass(eq=False, slots=True)
 class Repeat:
     """Steps that are repeated: the primitive ``loop``; see :mod:`.control`.
 
@@ -425,6 +445,8 @@ class Repeat:
         How iterations run side by side.
     blocks : Blocks or None
         How iterations share what their nests have in common.
+    skip : Skip or None
+        Which iterations are skipped.
     """
 
     counter: Buffer
@@ -445,6 +467,7 @@ class Repeat:
     after: list[Any] = field(default_factory=list)
     skew: Skew | None = None
     blocks: Blocks | None = None
+    skip: Skip | None = None
 
 
 @dataclass(eq=False, slots=True)

@@ -25,6 +25,7 @@ from .meeting import Place, Relation, injective, relation
 from .plan import written
 from .rolling import roll
 from .skewed import find_skew
+from .skipping import find_skip
 from .straight import Known, Reading, Straight, Unfit
 
 _MANY: Final = 1 << 20
@@ -52,7 +53,8 @@ def _visit(step: Any, known: Known, counters: dict[Counter, Buffer]) -> None:
         if step.length is None or step.length > _FEW:
             write_out(step)
             step.nests = _nests(step, inner, counter, depth)
-            if not find_blocks(step, inner, counter):
+            find_skip(step, inner, counter, mine)
+            if step.skip is None and not find_blocks(step, inner, counter):
                 roll(step, inner, counter, mine)
                 find_skew(step, inner, counter)
     elif isinstance(step, Choice):

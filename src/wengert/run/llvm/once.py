@@ -110,6 +110,8 @@ def _additions(steps: Sequence[Any], buffer: Buffer, known: Known, path: tuple[C
 def _of_loop(step: Repeat, buffer: Buffer, known: Known, path: tuple[Counter, ...]) -> Iterator[Adding]:
     changed = [other for other in touched(step) if other.size == 1] + [step.counter]
     inner = known.without([*changed, *step.inner])
+    if step.skip is not None and buffer in touched(step):
+        raise _Otherwise  # iterations that are skipped would have to write
     if step.nests:
         for nest in step.nests:
             yield from _of_nest(nest, buffer, path)

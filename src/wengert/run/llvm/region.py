@@ -38,6 +38,7 @@ from .loops import (
     Repeat,
     Shape,
     Skew,
+    Skip,
     View,
     canonical,
     fill_loop,
@@ -275,6 +276,8 @@ class Region:
             return self._skewed(step, step.skew, (count, length))
         if step.blocks is not None:
             return self._blocked(step, step.blocks, (count, length))
+        if step.skip is not None:
+            return self._skipping(step, step.skip, (count, length))
         counter = self._reference(step.counter)
         rows = own_rows(step, SUMS, shared.WORTHWHILE) if counter[0] == "slot" else None
         if rows is not None:
@@ -315,6 +318,12 @@ class Region:
         growing = nest_order(nest.loop).index(blocks.axis), order.index(blocks.axis + 1), blocks.more
         loop = self._reference(step.counter), total, step.reverse
         return "blocked", loop, around, common, alone, growing, blocks.early
+
+    def _skipping(self, step: Repeat, skip: Skip, total: Any) -> Any:
+        size = skip.buffer.dtype.itemsize
+        terms = tuple([(self._reference(counter), self._number(c, abs(c) == 1)) for counter, c in skip.terms])
+        entry = self._reference(skip.buffer), skip.buffer.dtype.str, self._number(skip.offset * size), terms, skip.way
+        return "skipping", self._reference(step.counter), total, step.reverse, entry, self._nodes(step.body)
 
     def _word(self) -> Any:
         return self._number(self.status[0]), self._number(self.status[1])

@@ -34,6 +34,7 @@ from .shared import (
     sums_of,
 )
 from .skewed_code import SkewedCode
+from .skipping_code import write_skipping
 from .tiles import tiled
 
 LONG: Final = 8
@@ -406,6 +407,18 @@ class RegionCode:
         SkewedCode(
             self, (counter, totals[0], reverse), (point, totals[1], backwards), parts, private, rows, shift
         ).write()
+
+    def _skipping(self, counter: Any, total: Any, reverse: bool, entry: Any, body: Any) -> None:
+        array, text, offset, terms, way = entry
+
+        def place() -> Any:
+            found = self._pointer(array, np.dtype(text), offset)
+            for slot, step in terms:
+                at = self.b.load(self._pointer(slot, np.dtype(np.int64), ("is", 0)))
+                found = self.b.gep(found, self.b.mul(at, self._number(step)))
+            return found
+
+        write_skipping(self, (counter, self._total(*total), reverse), (place, way), body)
 
     def write_counted(self, counter: Any, total: Any, reverse: bool, body: Any, around: Any) -> None:
         """Write a loop without a test, with what comes before its first and behind its last iteration."""

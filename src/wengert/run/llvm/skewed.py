@@ -81,7 +81,9 @@ def _inner(step: Repeat) -> Repeat | None:
     if len(loops) != 1 or step.nests or step.before or step.after:
         return None
     (inner,) = loops
-    if any(loop.test or loop.going is not None or loop.tape for loop in (step, inner)) or inner.nests or inner.skew:
+    if any(loop.test or loop.going is not None or loop.tape for loop in (step, inner)):
+        return None
+    if inner.nests or inner.skew or inner.skip:
         return None
     points = [*inner.before, *inner.body, *inner.after, *[part for part in step.body if part is not inner]]
     if not all(map(_is_point, points)):
