@@ -107,6 +107,22 @@ def test_which_loops_run_row_by_row(name: str, shape: Any, seen: list[bool]) -> 
     assert any(seen) == (name in APART), name
 
 
+def test_the_last_sum_is_there_behind_the_loop() -> None:
+    def program(x: Any, steps: Any) -> Any:
+        total = last = 0.0
+        for _ in range(steps):
+            x = x + 0.1 * np.sin(x)
+            last = np.sum(x)
+            total = total + last
+        return total + 3.0 * last
+
+    x = np.linspace(0.1, 1.0, 67)
+    for steps in (0, 1, 5):
+        found = wg.jit(wg.value_and_grad(program))(x, steps)
+        np.testing.assert_allclose(found[0], program(x, steps), rtol=1e-12)
+        np.testing.assert_allclose(found[1], wg.grad(lambda x, n=steps: program(x, n))(x), rtol=1e-12)
+
+
 def test_more_iterations_than_there_is_room_for(seen: list[bool]) -> None:
     agree(["product"], (20,), 1500)
     assert any(seen)
@@ -254,6 +270,7 @@ CHANGES: dict[str, Any] = {
     "something comes before the loop": {"before": [Fill(OTHER, 0)]},
     "something comes behind the loop": {"after": [Fill(OTHER, 0)]},
     "there is a test": {"test": [ADDED]},
+    "the last sum is read behind the loop": {"outer": [SUM, TOTAL]},
 }
 
 

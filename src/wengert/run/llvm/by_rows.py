@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from .cost import nanoseconds
 from .loops import Buffer, Const, Fill, Load, Loop, Op, Pick, Repeat, Store, View
@@ -46,7 +46,7 @@ def own_rows(step: Repeat, least: int, worthwhile: float) -> Loop | None:
     places = [k for k, part in enumerate(step.body) if isinstance(part, Loop) and part.shape]
     if len(places) != 1:
         return None
-    loop = _with_totals(step.body[places[0]], step.body[: places[0]], step.body[places[0] + 1 :])
+    loop = _with_totals(step, places[0])
     if loop is None or loop.shape[0] < least or 0 in loop.shape or nanoseconds(loop) < worthwhile:
         return None
     return loop if _is_separate(loop) else None
@@ -60,11 +60,17 @@ def rows_of_a_block(loop: Loop) -> int:
     return max(_EVEN, count // _EVEN * _EVEN) if len(loop.shape) == 1 else count
 
 
-def _with_totals(loop: Loop, front: Sequence[Any], back: Sequence[Any]) -> Loop | None:
-    """Return a nest that adds its sums to where they are added up behind it; None if there is more around it."""
+def _with_totals(step: Repeat, place: int) -> Loop | None:
+    """Return a nest that adds its sums to where they are added up behind it; None if there is more around it.
+
+    Sums of single iterations do not exist then: the last one must not be read behind the loop.
+    """
+    loop, front, back = step.body[place], step.body[:place], step.body[place + 1 :]
     if not all(isinstance(part, Fill) and part.buffer.size == 1 and part.value == 0 for part in front):
         return None
     zeros = [part.buffer for part in front]
+    if not set(zeros).isdisjoint(step.outer):
+        return None
     totals: dict[Buffer, View] = {}
     for part in back:
         if not isinstance(part, Loop) or part.shape:
