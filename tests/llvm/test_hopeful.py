@@ -175,8 +175,8 @@ def test_which_products_are_rounded_with_a_sum() -> None:
         body.append(Op(name, args, (), tuple(f8 for _ in args), out))
         return len(body) - 1
 
-    def found(stores: Any = (), exact: Any = ()) -> dict[int, int]:
-        return fused_products(Loop((), [], body, list(stores)), exact)
+    def found(stores: Any = (), exact: Any = (), constant: Any = ()) -> dict[int, int]:
+        return fused_products(Loop((), [], body, list(stores)), exact, constant)
 
     first, second, third = op("scale", 0, 1), op("scale", 1, 1), op("mul", 0, 0)
     total, difference = op("add", first, second), op("sub", third, 0)
@@ -184,6 +184,7 @@ def test_which_products_are_rounded_with_a_sum() -> None:
     assert found([Store(0, second)]) == {total: 0}
     assert found([Store(0, first), Store(0, second)]) == {}
     assert found(exact={total}) == {}
+    assert found(constant={0, second}) == {total: 0}
     assert difference not in found()
     body.append(Pick(0, (second,)))
     assert found() == {total: 0}

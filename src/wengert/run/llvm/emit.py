@@ -412,7 +412,7 @@ class Emitter(SideBySide):
         hopeful = lanes > 1 or all(self.fixed)  # LLVM's vectoriser takes no branches
         products: list[int] = []
         exact = placing(self.loop) if hopeful else set()
-        fused = fused_products(self.loop, exact) if hopeful else {}
+        fused = fused_products(self.loop, exact, self.constant) if hopeful else {}
         waiting = {item.args[k] for at, k in fused.items() for item in [self.loop.body[at]] if at not in self.constant}
         for at, item in enumerate(self.loop.body):
             if at in self.constant:

@@ -68,11 +68,12 @@ def placing(loop: Loop) -> set[int]:
     return found
 
 
-def fused_products(loop: Loop, exact: Collection[int]) -> dict[int, int]:
+def fused_products(loop: Loop, exact: Collection[int], constant: Collection[int] = ()) -> dict[int, int]:
     """Return the sums and differences that a product is rounded with, and which operand that is.
 
     These are products of derivatives, ``scale``, that nothing else reads: what is added up of them has no meaning
     of its own.  Products of values are rounded as NumPy does, so that what depends on them is decided alike.
+    Those that are constant in the loop stay what they are: they were computed with care in front of it.
     """
     uses = Counter(j for item in loop.body for j in (*getattr(item, "args", ()), *getattr(item, "at", ())))
     uses.update(j for store in loop.stores for j in (store.item, *store.at))
@@ -84,7 +85,7 @@ def fused_products(loop: Loop, exact: Collection[int]) -> dict[int, int]:
             j = item.args[k]
             factor = loop.body[j]
             product = isinstance(factor, Op) and factor.name == "scale"
-            if product and uses[j] == 1 and weighing(loop.body, factor) is None:
+            if product and j not in constant and uses[j] == 1 and weighing(loop.body, factor) is None:
                 found[at] = k
                 break
     return found
