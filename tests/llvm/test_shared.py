@@ -27,6 +27,26 @@ def everything_pays() -> Any:
     patch.undo()
 
 
+@pytest.mark.parametrize("shape", [(4, 16), (4, 15), (8, 8), (5, 12)])
+def test_few_rows(shape: tuple[int, int]) -> None:
+    """Threads take fewer rows each than are computed side by side."""
+
+    def value(a: Any, v: Any, times: Any) -> Any:
+        s = np.zeros(shape[0])
+        for _ in range(times):
+            s = s + np.sum(a * v[None, :], axis=1)
+            v = v * 0.9
+        return np.sum(s * s)
+
+    rng = np.random.default_rng(1)
+    args = rng.standard_normal(shape), rng.standard_normal(shape[1]), 30
+    found, slopes = wg.jit(wg.value_and_grad(value, argnums=(0, 1)))(*args)
+    expected, wanted = wg.value_and_grad(lambda a, v: value(a, v, 30), argnums=(0, 1))(*args[:2])
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+    for slope, other in zip(slopes, wanted, strict=True):
+        np.testing.assert_allclose(slope, other, rtol=1e-9, atol=1e-9)
+
+
 @given(stencils())
 @examples(8)
 def test_random_stencils(case: Any) -> None:

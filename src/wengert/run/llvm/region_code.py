@@ -131,7 +131,7 @@ class RegionCode:
         """
         counts, accesses, body, stores, apart = what
         b = self.b
-        nest, _ = self._emitted(counts, accesses, body, stores, apart)
+        nest, _ = self._emitted(counts, accesses, body, stores, apart, True)
         pointers = []
         for k, (text, reference, offset, _, strides, _) in enumerate(accesses):
             pointer = self._pointer(reference, np.dtype(text), offset)
@@ -256,11 +256,12 @@ class RegionCode:
         return [*map(self._number, (*strides, *extents))]
 
     def _emitted(
-        self, sizes: Any, accesses: Any, body: Any, stores: Any, apart: bool = False
+        self, sizes: Any, accesses: Any, body: Any, stores: Any, apart: bool = False, at_once: bool = False
     ) -> tuple[ir.Function, Any]:
         """Return the function of a nest, written when it is first needed, and what it is kept under.
 
-        ``apart`` says that no access reaches what another one writes, whatever arrays they are of.
+        ``apart`` says that no access reaches what another one writes, whatever arrays they are of; ``at_once`` that
+        one call does all rows, of which threads take some each.
         """
         rank = len(sizes)
         flat = [
@@ -273,7 +274,7 @@ class RegionCode:
         alone = not touched_otherwise([access[1] for access in accesses], stores)
         by_rows = rank > 1 and (apart or alone)
         beside = tuple([access[4][-2] == ("is", 1) for access in accesses]) if by_rows and alone and vectors else ()
-        even = by_rows and sizes[-2] == ("is", ROWS)
+        even = at_once and by_rows and sizes[-2] == ("is", ROWS)
         key = (rank, tuple(flat), body, stores, vectors, by_rows, beside, even)
         nest = self.nests.get(key)
         if nest is None:
