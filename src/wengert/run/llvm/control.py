@@ -56,12 +56,12 @@ def add_loop(
     given = [source(fused, i) for i in const_ids]
     count = None if count_id is None else fused.view(count_id)
     single = _read_once(fused, equation)
-    states = [
-        _claim_read(fused, k, i, given) or _claim(fused, k, i, i in single)
-        if [fused.group(j) for j in carry_ids].count(fused.group(i)) == 1 and i not in single
-        else _claim(fused, k, i, i in single)
-        for i in carry_ids
-    ]
+    carried = Tally(fused.group(i) for i in carry_ids)
+    states = []
+    for i in carry_ids:
+        also_read = i not in single and carried[fused.group(i)] == 1
+        taken = _claim_read(fused, k, i, given) if also_read else None
+        states.append(taken or _claim(fused, k, i, i in single))
     counter = Buffer(1, _COUNTER)
     bounds = {body.inputs[1 + j]: fused.bounds[i] for j, i in enumerate(const_ids) if i in fused.bounds}
     depth = 0 if fused.scope is None else fused.scope.depth

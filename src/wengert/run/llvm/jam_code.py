@@ -43,7 +43,7 @@ class SideBySide(TileCode):
         def _still(self, number: Any) -> Any: ...
 
     def _jammed(self, depth: int, pointers: list[Any], start: Any, stop: Any) -> None:
-        """Emit the loop over rows: several at a time, then those that are left, by the same code for one."""
+        """Emit the loop over rows: several at a time, then those that may be left, by the same code for one."""
         b = self.b
         end = b.add(start, b.and_(b.sub(stop, start), ir.Constant(INDEX, -ROWS)))
 

@@ -131,7 +131,7 @@ class RegionCode:
         """
         counts, accesses, body, stores, apart = what
         b = self.b
-        nest, _ = self._emitted(counts, accesses, body, stores, apart, True)
+        nest, _ = self._emitted(counts, accesses, body, stores, apart=apart, at_once=True)
         pointers = []
         for k, (text, reference, offset, _, strides, _) in enumerate(accesses):
             pointer = self._pointer(reference, np.dtype(text), offset)
@@ -256,7 +256,7 @@ class RegionCode:
         return [*map(self._number, (*strides, *extents))]
 
     def _emitted(
-        self, sizes: Any, accesses: Any, body: Any, stores: Any, apart: bool = False, at_once: bool = False
+        self, sizes: Any, accesses: Any, body: Any, stores: Any, *, apart: bool = False, at_once: bool = False
     ) -> tuple[ir.Function, Any]:
         """Return the function of a nest, written when it is first needed, and what it is kept under.
 
