@@ -236,3 +236,38 @@ def test_garbage_is_not_collected_while_a_program_is_made() -> None:
     assert gc.isenabled()
     assert len(seen) < 20
     assert 2 not in seen
+
+
+def test_sizes_that_are_arguments() -> None:
+    def filled(x: Any, n: int) -> Any:
+        a, b, c = np.zeros(n), np.ones((n, 2)), np.empty((n, *x.shape))
+        d, e, f = np.eye(n), np.full((n,), x[0]), np.arange(n) * 1.0
+        for i in range(n):
+            a[i] = x[0] * i
+            b[i, 1] = x[1]
+            c[i] = x * i
+            d[i, 0] += x[2]
+        return np.sum(a) + np.sum(b) + np.sum(c) + np.sum(d * d) + np.sum(e) + np.sum(f)
+
+    x = np.array([0.3, -1.2, 0.7])
+    compiled, slope = wg.jit(filled), wg.jit(wg.grad(filled))
+    for n in (3, 5, 3, 1):
+        np.testing.assert_allclose(compiled(x, n), filled(x, n), rtol=1e-13)
+        np.testing.assert_allclose(slope(x, n), wg.grad(filled)(x, n), rtol=1e-13)
+
+
+def test_what_fails_for_other_sizes_is_recorded_again() -> None:
+    def last(x: Any, n: int, k: int) -> Any:
+        a = np.zeros(n)
+        for i in range(n):
+            a[i] = x * i
+        return a[k]
+
+    compiled = wg.jit(last)
+    assert compiled(2.0, 3, 2) == 4.0
+    assert compiled(2.0, 5, 4) == 8.0  # the program for three entries would complain
+    for _ in range(40):  # an error of the user's stays one, and is not recorded each time
+        with pytest.raises(IndexError):
+            compiled(2.0, 5, 7)
+    assert compiled(2.0, 3, 1) == 2.0
+    assert compiled(2.0, 4, 3) == 6.0

@@ -194,15 +194,25 @@ class Jitted:
             variants: list[Variant] = self._cache.get(key, list)
         except TypeError as error:
             raise self._unhashable(static) from error
+        failed = []
         for variant in list(variants):
-            outs = variant.native(leaves)
             n = len(variant.guards)
+            try:
+                outs = variant.native(leaves)
+            except TapeFull:
+                raise
+            except Exception:
+                if not n:
+                    raise
+                failed.append(variant.guards)  # perhaps only since it is for other values than these
+                continue
             if not n or all(map(_agrees, variant.guards, outs[-n:])):
                 return self._finish(variant, leaves, outs)
         if len(variants) >= MAX_VARIANTS:
             return self._fall_back(args, kwargs)
         variant = self.variant(args, kwargs)
-        variants.append(variant)
+        if variant.guards not in failed:
+            variants.append(variant)
         if signature is not None and not variant.guards and not variant.written and all(map(_is_quick, signature)):
             if len(self._fast) > 256:
                 self._fast.clear()

@@ -7,6 +7,7 @@ into it, and lists of traced values become traced arrays.
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, Final
@@ -44,12 +45,19 @@ def _wrapping(function: Callable[..., Any]) -> Callable[..., Any]:
     def create(*args: Any, **kwargs: Any) -> Any:
         if current() is None:
             return function(*args, **kwargs)
-        if any(map(is_traced, args)) or any(map(is_traced, kwargs.values())):
-            implementation = FUNCTIONS.get(function)
-            return implementation(*args, **kwargs) if implementation is not None else function(*args, **kwargs)
-        return wrap_result(function(*plain(list(args)), **plain(kwargs)))
+        implementation = FUNCTIONS.get(function)
+        if implementation is not None and (any(map(is_traced, args)) or any(map(is_traced, kwargs.values()))):
+            return implementation(*args, **kwargs)
+        return wrap_result(function(*_known(args), **{name: _known(value) for name, value in kwargs.items()}))
 
     return create
+
+
+def _known(value: Any) -> Any:
+    """Return arguments as NumPy takes them; a traced number, of which a shape is made, is looked at: it has to stay."""
+    if isinstance(value, tuple | list):
+        return type(value)([_known(v) for v in value]) if type(value) in (tuple, list) else plain(value)
+    return operator.index(value) if isinstance(value, Tracer) and is_traced(value) else plain(value)
 
 
 for _name in _PLAIN:
