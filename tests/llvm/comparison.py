@@ -1,7 +1,10 @@
-"""Programs compared with what they are without capture."""
+"""Programs compared with what they are without capture, and with other numbers of threads."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,3 +27,10 @@ def compare_gradients(f: Any, args: Sequence[Any]) -> None:
     np.testing.assert_allclose(value, expected, rtol=1e-9)
     for one, slope in zip(found, slopes, strict=True):
         np.testing.assert_allclose(one, slope, rtol=1e-7, atol=1e-9 * (1 + np.max(np.abs(slope))))
+
+
+def said(program: str, threads: str) -> str:
+    """Return what a program prints in a process of its own with so many threads."""
+    environment = os.environ | {"WENGERT_NUM_THREADS": threads}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    return done.stdout

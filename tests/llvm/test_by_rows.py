@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +15,7 @@ from wengert.run.llvm import by_rows, region, shared
 from wengert.run.llvm.loops import Buffer, Fill, Load, Loop, Op, Pick, Repeat, Store, View
 
 from ..test_random_programs import examples
+from .comparison import said
 
 FLOAT, WHOLE = np.dtype(float), np.dtype(np.int64)
 
@@ -130,7 +128,6 @@ def test_more_iterations_than_there_is_room_for(seen: list[bool]) -> None:
 
 PROGRAM = """
 import numpy as np, wengert as wg
-from wengert.run.llvm import region
 def push(x, v, field, steps):
     work = 0.0
     for _ in range(steps):
@@ -145,14 +142,7 @@ print(float(value).hex(), float(slopes[2]).hex(), float(np.sum(slopes[0])).hex()
 
 
 def test_results_do_not_depend_on_the_number_of_threads() -> None:
-    def said(threads: str) -> str:
-        environment = os.environ | {"WENGERT_NUM_THREADS": threads}
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True
-        )
-        return done.stdout
-
-    assert said("1") == said("2") == said("3")
+    assert said(PROGRAM, "1") == said(PROGRAM, "2") == said(PROGRAM, "3")
 
 
 # -- what is proven ---------------------------------------------------------------------------------------------------

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -16,6 +13,7 @@ from wengert.run.llvm import shared
 from wengert.run.llvm.loops import Buffer, Const, Load, Loop, Op, Store, View, whole
 
 from ..test_random_programs import examples
+from .comparison import said
 from .test_windows import run, stencils
 
 
@@ -79,14 +77,7 @@ print(float(value).hex(), float(slopes[1]).hex(), float(np.sum(slopes[0])).hex()
 
 
 def test_results_do_not_depend_on_the_number_of_threads() -> None:
-    def said(threads: str) -> str:
-        environment = os.environ | {"WENGERT_NUM_THREADS": threads}
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True
-        )
-        return done.stdout
-
-    assert said("1") == said("2") == said("3")
+    assert said(PROGRAM, "1") == said(PROGRAM, "2") == said(PROGRAM, "3")
 
 
 def test_what_tasks_would_write_to_at_once_is_not_shared() -> None:

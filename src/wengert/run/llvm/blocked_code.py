@@ -47,27 +47,11 @@ class BlockedCode:
         blocks = b.udiv(count, _number(ROWS))
         rest = b.sub(count, b.mul(blocks, _number(ROWS)))
         if self.reverse:
-            self._times(blocks, lambda k: self._block(b.sub(count, b.mul(b.add(k, _number(1)), _number(ROWS)))))
-            self._times(rest, lambda k: self._single(b.sub(b.sub(rest, _number(1)), k)))
+            b.times(_number(0), blocks, lambda k: self._block(b.sub(count, b.mul(b.add(k, _number(1)), _number(ROWS)))))
+            b.times(_number(0), rest, lambda k: self._single(b.sub(b.sub(rest, _number(1)), k)))
         else:
-            self._times(rest, self._single)
-            self._times(blocks, lambda k: self._block(b.add(rest, b.mul(k, _number(ROWS)))))
-
-    def _times(self, count: Any, step: Any) -> None:
-        """Write ``for k in range(count)``."""
-        b = self.b
-        with b.if_then(b.icmp_signed(">", count, _number(0))):
-            start, inner = b.block, b.append_basic_block("block")
-            b.branch(inner)
-            b.position_at_end(inner)
-            k = b.phi(INDEX)
-            k.add_incoming(_number(0), start)
-            step(k)
-            following = b.add(k, _number(1), flags=("nsw", "nuw"))
-            k.add_incoming(following, b.block)
-            done = b.append_basic_block("done")
-            b.cbranch(b.icmp_signed("<", following, count), inner, done)
-            b.position_at_end(done)
+            b.times(_number(0), rest, self._single)
+            b.times(_number(0), blocks, lambda k: self._block(b.add(rest, b.mul(k, _number(ROWS)))))
 
     def _single(self, row: Any) -> None:
         """Write an iteration by itself."""

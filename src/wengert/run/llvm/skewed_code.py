@@ -7,7 +7,6 @@ over run one after the other.  Each row of a block has registers of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from . import ir
@@ -58,30 +57,14 @@ class SkewedCode:
                 is_end = b.icmp_signed("!=", ending, _number(0))
                 low = b.select(is_end, last, _number(0))
                 high = b.select(is_end, b.add(self.points, _number(lag)), _number(lag + 1))
-                self._times(low, high, lambda t: self._asking(first, t))
-                self._times(b.select(is_end, last, _number(lag + 1)), last, self._all)
+                self.b.times(low, high, lambda t: self._asking(first, t))
+                self.b.times(b.select(is_end, last, _number(lag + 1)), last, self._all)
 
-            self._times(_number(0), _number(2), phase)
+            self.b.times(_number(0), _number(2), phase)
 
-        self._times(_number(0), blocks, block)
+        self.b.times(_number(0), blocks, block)
         self.region.slots = self.slots[0]
-        self._times(b.mul(blocks, rows), self.count, self._alone)
-
-    def _times(self, start: Any, stop: Any, step: Callable[[Any], None]) -> None:
-        """Write ``for k in range(start, stop)``."""
-        b = self.b
-        with b.if_then(b.icmp_signed("<", start, stop)):
-            before, inner = b.block, b.append_basic_block("body")
-            b.branch(inner)
-            b.position_at_end(inner)
-            k = b.phi(INDEX)
-            k.add_incoming(start, before)
-            step(k)
-            following = b.add(k, _number(1), flags=("nsw", "nuw"))
-            k.add_incoming(following, b.block)
-            done = b.append_basic_block("done")
-            b.cbranch(b.icmp_signed("<", following, stop), inner, done)
-            b.position_at_end(done)
+        self.b.times(b.mul(blocks, rows), self.count, self._alone)
 
     def _asking(self, first: Any, t: Any) -> None:
         """Write a step of those rows of a block that have begun and not ended."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NoReturn
 
@@ -67,6 +67,21 @@ class Builder:
         yield
         self.branch(after)
         self.position_at_end(after)
+
+    def times(self, start: Value, stop: Value, step: Callable[[Value], None]) -> None:
+        """Write ``for k in range(start, stop)``; ``step(k)`` writes what is done each time."""
+        with self.if_then(self.icmp_signed("<", start, stop)):
+            before, inner = self.block, self.append_basic_block("body")
+            self.branch(inner)
+            self.position_at_end(inner)
+            k = self.phi(start.type)
+            k.add_incoming(start, before)
+            step(k)
+            following = self.add(k, Constant(start.type, 1), flags=("nsw", "nuw"))
+            k.add_incoming(following, self.block)
+            done = self.append_basic_block("done")
+            self.cbranch(self.icmp_signed("<", following, stop), inner, done)
+            self.position_at_end(done)
 
     # -- the text -------------------------------------------------------------------------------------------------
 
