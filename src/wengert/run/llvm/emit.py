@@ -27,7 +27,7 @@ from .scalars import BIT, BYTE, INDEX, Operation, constant, emit, memory_type
 from .sums import add as sum_add
 from .sums import end as sum_end
 from .sums import start as sum_start
-from .vectors import AUTOMATIC, COPY, abreast, lanes
+from .vectors import AUTOMATIC, COPY, abreast, lanes, register
 
 POINTER: Final = BYTE.as_pointer()
 KERNEL: Final = ir.FunctionType(ir.VOID, [POINTER.as_pointer(), INDEX.as_pointer(), INDEX, INDEX])
@@ -66,6 +66,7 @@ class Emitter(SideBySide):
         self.inner = inner
         self.fixed = fixed
         self.lanes = lanes(loop, inner, fixed) if vectors else AUTOMATIC
+        self.quarters = self.lanes == 4 and register() == 32
         self.still = still
         self.plain = False
         self.even = even

@@ -57,16 +57,21 @@ def transposed(b: ir.Builder, rows: Sequence[Any]) -> list[Any]:
     return found
 
 
-def bytes_of(b: ir.Builder, bits: Any) -> Any:
+def bytes_of(b: ir.Builder, bits: Any, quarters: bool = False) -> Any:
     """Return a bit, or those of a vector, as bytes 0 and 1.
 
     Comparisons of wide numbers fill wide lanes, and making them narrow step by step takes a shuffle for each.  So of
     four or eight lanes the bits are taken out as one number, and spread over bytes by a multiplication, which puts
     copies of it so far apart that each bit comes to lie in the byte that it belongs to.
+
+    Where a register has four lanes of eight bytes, which ``quarters`` says, bytes can be taken from all over it: the
+    bits of a second register are put beside those of the first, and one shuffle finds both.
     """
     lanes = bits.type.count
     if lanes not in (4, 8):
         return b.zext(bits, ir.vector(ir.BYTE, lanes) if lanes else ir.BYTE)
+    if quarters:
+        return _shuffled_bytes(b, bits)
     kind = ir.integer(8 * lanes)
     number = b.zext(b.joined(bits, ir.integer(lanes)), kind)
     # Of eight bits the last one would meet the first one of the next copy, so it goes its own way.
@@ -76,3 +81,16 @@ def bytes_of(b: ir.Builder, bits: Any) -> Any:
     if lanes == 8:
         spread = b.or_(spread, b.shl(b.lshr(number, ir.Constant(kind, 7)), ir.Constant(kind, 56)))
     return b.parted(spread, ir.vector(ir.BYTE, lanes))
+
+
+def _shuffled_bytes(b: ir.Builder, bits: Any) -> Any:
+    """Return bits as bytes: of lanes 0 to 3 in the first byte of a quarter, of others in the second."""
+    lanes, parts = bits.type.count, []
+    filled = b.sext(bits, ir.vector(ir.I64, lanes))  # as comparisons do
+    for first in range(0, lanes, 4):
+        wide = shuffled(b, filled, range(first, first + 4)) if lanes > 4 else filled
+        # One bit of each lane, in the byte that is read below: the lowest one, or the one above.
+        parts.append(b.and_(wide, ir.Constant(wide.type, 1 << 2 * first)))
+    quarters = b.or_(*parts) if len(parts) > 1 else parts[0]
+    found = b.parted(quarters, ir.vector(ir.BYTE, 32))
+    return shuffled(b, found, [8 * lane + byte for byte in range(lanes // 4) for lane in range(4)])

@@ -30,6 +30,8 @@ class Memory:
         Where the rows begin that loads and stores at computed places stay in.
     apart : dict
         How far the lanes of a vector lie apart, for accesses with gaps.
+    quarters : bool
+        Whether a vector register has four lanes of eight bytes.
     negative : tuple
         A number of the loop, and the same times -1, which is counted along for what runs backwards.
     """
@@ -46,6 +48,7 @@ class Memory:
         self.coordinates: dict[Any, tuple[Any, Any]] = {}
         self.rows: dict[Any, Any] = {}
         self.apart: dict[int, list[Any]] = {}
+        self.quarters = False
         self.negative: tuple[Any, ...] = ()
 
     # -- vectors ------------------------------------------------------------------------------------------------------
@@ -184,7 +187,7 @@ class Memory:
                 self._write(k, self.b.gep(pointer, step), entry(self.b, value, lane))
             return
         if dtype.kind == "b":
-            value = bytes_of(self.b, value)
+            value = bytes_of(self.b, value, self.quarters)
         if isinstance(value.type, ir.VectorType):
             place = self.b.bitcast(self._lowest(k, pointer, value.type.count), value.type.as_pointer())
             self.b.store(self._ordered(k, value, value.type.count), place, align=dtype.itemsize)

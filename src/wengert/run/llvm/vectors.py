@@ -34,7 +34,7 @@ _MUCH: Final = 40
 
 
 @functools.cache
-def _register() -> int:
+def register() -> int:
     """Return the bytes of a vector register."""
     cpu = llvm.target.host()
     features = cpu.features.split(",")
@@ -80,7 +80,7 @@ def lanes(loop: Loop, inner: Sequence[int], fixed: Sequence[bool]) -> int:
     if not all(_row_by_row(loop, item, inner) for item in picks):
         return AUTOMATIC
     widest = max((dtype.itemsize for dtype in dtypes if dtype.kind != "b"), default=1)
-    return _register() // widest
+    return register() // widest
 
 
 def abreast(loop: Loop) -> int:

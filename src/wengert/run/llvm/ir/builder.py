@@ -268,8 +268,8 @@ class Builder:
         return self._result(to, f"bitcast {vector.type.text} {vector.ref} to {to.text}")
 
     def parted(self, number: Value, to: Type) -> Value:
-        """Return a number as a vector of integers that have its bits."""
-        if number.type.count or to.is_float or to.width * to.count != number.type.width:
+        """Return a number, or a vector of them, as a vector of integers that have its bits."""
+        if number.type.is_float or to.is_float or to.width * to.count != number.type.width * max(number.type.count, 1):
             raise TypeError(f"{number.type} is not made up of the lanes of {to}")
         return self._result(to, f"bitcast {number.type.text} {number.ref} to {to.text}")
 
