@@ -232,6 +232,38 @@ def test_what_is_set_to_zero_is_not_read_before() -> None:
     assert rim_apart([makes, reads, total], borders) == [makes, reads, total]
 
 
+def test_cells_beside_each_other_that_do_the_same_are_one() -> None:
+    shape = (8, 9, 10)
+    source, target, other = [Buffer(720, FLOAT) for _ in range(3)]
+
+    def cell(low: Any, size: Any, by: int = 1, out: Buffer = target, name: str = "scale", how: str = "set") -> Any:
+        moved = (*low[:2], low[2] + by)
+        views = [window(source, shape, moved, size), window(out, shape, low, size)]
+        return rim._Cell(low, Loop(size, views, [Load(0), op(name, 0)], [Store(1, 1, how)]))
+
+    first = cell((2, 3, 1), (4, 2, 3))
+    for low, size, whole in [((2, 3, 4), (4, 2, 2), (4, 2, 5)), ((2, 5, 1), (4, 1, 3), (4, 3, 3))]:
+        (one,) = rim._together([cell(low, size), first])
+        assert (one.shape, one.accesses[0].shape) == (whole, whole)
+        memory = {b: np.arange(720.0) if b is source else np.zeros(720) for b in (source, target)}
+        expected = {b: values.copy() for b, values in memory.items()}
+        run([one], memory)
+        run([first.loop, cell(low, size).loop], expected)
+        np.testing.assert_array_equal(memory[target], expected[target])
+    different = [
+        cell((2, 3, 4), (4, 2, 2), by=0),
+        cell((2, 3, 4), (4, 2, 2), out=other),
+        cell((2, 3, 4), (4, 2, 2), name="neg"),
+        cell((2, 3, 4), (4, 2, 2), how="add"),
+        cell((2, 3, 5), (4, 2, 2)),
+        cell((2, 3, 4), (4, 1, 2)),
+        cell((2, 4, 4), (4, 2, 2)),
+        cell((6, 3, 1), (1, 2, 3)),  # rows of their own
+    ]
+    for second in different:
+        assert len(rim._together([first, second])) == 2, second
+
+
 # -- programs ---------------------------------------------------------------------------------------------------------
 
 
@@ -316,6 +348,7 @@ def test_waves(shape: Any) -> None:
 def test_heat() -> None:
     lines = agrees(heat, np.random.default_rng(0).standard_normal((20, 21, 22)), 4)
     assert len([line for line in lines if "loop 16x18x18:" in line]) == 2, lines
+    assert len([line for line in lines if "loop 16x1x20:" in line]) == 2, lines  # where one term is left, all along it
 
 
 def test_rows_run_in_one_thread_where_that_is_all(monkeypatch: pytest.MonkeyPatch) -> None:

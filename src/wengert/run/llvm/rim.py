@@ -37,10 +37,10 @@ _LEAST: Final = 1024
 """Points from which on it is worth to have several loops."""
 _OPERATIONS: Final = 8
 """Operations that computing an entry anew may take."""
-_INSIDE: Final = 0.75
+_INSIDE: Final = 0.5
 """Share of the points that are to be inside: what is at the rim takes longer than before."""
-_CELLS: Final = 9
-"""Parts, the inside among them, for each of which there is code."""
+_CELLS: Final = 25
+"""Parts, the inside among them, before those that do the same are put together: five along an axis, two axes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +107,11 @@ def _split(steps: list[Any], s: int, borders: Collection[Buffer]) -> tuple[list[
     box = _Box.of(loop, [(shift, made[loop.accesses[k].buffer].shape) for k, shift in shifts.items()])
     if box is None:
         return None
-    cells = [
-        _cell(loop, low, high, {k: (shift, made[loop.accesses[k].buffer]) for k, shift in shifts.items()}, steps)
-        for low, high in box.cells()
-    ]
+    reads_anew = {k: (shift, made[loop.accesses[k].buffer]) for k, shift in shifts.items()}
+    parted = [_Cell(low, _cell(loop, low, high, reads_anew, steps)) for low, high in box.cells()]
+    if not any(cell.loop.stores for cell in parted):
+        return None
+    cells = _together(parted)
     ends = box.ends(loop)
     put: dict[int, list[Any]] = {}
     later = []
@@ -122,9 +123,7 @@ def _split(steps: list[Any], s: int, borders: Collection[Buffer]) -> tuple[list[
         put[w] = [rest] if rest.stores and not late else []
         later += [rest] if late else []
     group = object()
-    parts = (
-        [(-1, end) for end in ends[0]] + [(0, cell) for cell in cells if cell.stores] + [(1, end) for end in ends[1]]
-    )
+    parts = [(-1, end) for end in ends[0]] + [(0, cell) for cell in cells] + [(1, end) for end in ends[1]]
     for when, step in parts:
         step.together = Together(group, when)
     put[s] = [*(step for _, step in parts), *later]
@@ -367,6 +366,49 @@ def _cell(loop: Loop, low: Shape, high: Shape, reads: dict[int, tuple[Shape, _Ma
     stores = [replace(store, item=moved[store.item]) for store in loop.stores]
     cell.body = body
     return only(cell, [s for s in stores if s.how == "set" or not is_zero(body[s.item])])
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """A loop over a part of the points, and the first of them."""
+
+    low: Shape
+    loop: Loop
+
+    def joined(self, other: _Cell, axis: int) -> _Cell | None:
+        """Return both as one, if the other one goes on along an axis with the same."""
+        mine, more = self.loop, other.loop
+        high = tuple(a + n * (axis == b) for b, (a, n) in enumerate(zip(self.low, mine.shape, strict=True)))
+        if other.low != high or _except(axis, mine.shape) != _except(axis, more.shape):
+            return None
+        if (mine.body, mine.stores, len(mine.accesses)) != (more.body, more.stores, len(more.accesses)):
+            return None
+        n = mine.shape[axis]
+        for a, b in zip(mine.accesses, more.accesses, strict=True):
+            if b.buffer is not a.buffer or (b.offset, b.strides) != (a.offset + n * a.strides[axis], a.strides):
+                return None
+        shape = tuple(m + more.shape[axis] * (axis == b) for b, m in enumerate(mine.shape))
+        return _Cell(self.low, part(mine, (0,) * len(shape), shape))
+
+
+def _except(axis: int, shape: Shape) -> Shape:
+    return (*shape[:axis], *shape[axis + 1 :])
+
+
+def _together(cells: Sequence[_Cell]) -> list[Loop]:
+    """Return the loops of cells that do something; those next to each other that do the same are one."""
+    found = [cell for cell in cells if cell.loop.stores]
+    for axis in reversed(range(1, len(found[0].low))):
+        found.sort(key=lambda cell: (_except(axis, cell.low), cell.low[axis]))
+        joined = found[:1]
+        for cell in found[1:]:
+            both = joined[-1].joined(cell, axis)
+            if both is None:
+                joined.append(cell)
+            else:
+                joined[-1] = both
+        found = joined
+    return [cell.loop for cell in sorted(found, key=lambda cell: cell.low)]
 
 
 def _simple(op: Op, body: Sequence[Any]) -> Op | int:
