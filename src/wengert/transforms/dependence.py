@@ -29,12 +29,12 @@ _MOST: Final = 300
 
 @dataclass(frozen=True)
 class Read:
-    """A read of an array that is carried, whose entry is still there when the loops have ended.
+    """A read of an array whose entry is still there when the loops have ended.
 
     Attributes
     ----------
-    carry : int
-        Which part of the outermost loop's carry.
+    array : int
+        A result of the outermost loop, or what it is given as constant: a value of the graph that it is part of.
     index : tuple of Affine
         Where, in terms of the counters of the loops around it, which say how deep they are.
     params : tuple
@@ -45,7 +45,7 @@ class Read:
         The array itself, of which entries are read that are still there.
     """
 
-    carry: int
+    array: int
     index: tuple[Affine, ...]
     params: tuple[tuple[str, Any], ...]
     depth: int
@@ -160,35 +160,33 @@ class Lineage:
 
 
 def final_read(nest: Nest, value: int) -> Read | None:
-    """Return the read that makes a value of an iteration, if what it reads is still there after all loops.
-
-    ``value`` is a value of the body, or of bodies within it where a loop stacks it.
-    """
+    """Return the read that makes a value of an iteration, if what it reads is still there after all loops."""
     equation = nest.makers.get(value)
-    if equation is None:
-        return None
-    if equation.primitive.name == "loop":
-        number = equation.outputs.index(value)
-        inner = nest.within(equation)
-        return None if number < inner.carry else final_read(inner, inner.body.outputs[number])
-    if equation.primitive.name != "gather":
+    if equation is None or equation.primitive.name != "gather":
         return None
     place = nest.place(equation, equation.inputs[1:])
     if place is None:
         return None
+    index, depth = tuple([nest.known[i] for i in equation.inputs[1:]]), len(nest.path)
     array, around = equation.inputs[0], nest
     while array in around.inputs.consts:
-        if around.outer is None:
-            return None
         array = around.given.consts[around.inputs.consts.index(array)]
+        if around.outer is None:
+            return Read(array, index, equation.params, depth)
         around = around.outer
     for k, lineage in enumerate(around.lineages):
         if lineage is not None and array in lineage.versions:
             step = lineage.versions.index(array)
             carry = _kept(nest, place, around, k, step)
-            index = tuple([nest.known[i] for i in equation.inputs[1:]])
-            return None if carry is None else Read(carry, index, equation.params, len(nest.path))
+            return None if carry is None else Read(_result(nest, carry), index, equation.params, depth)
     return None
+
+
+def _result(nest: Nest, carry: int) -> int:
+    """Return which result of the outermost loop a part of its carry is."""
+    while nest.outer is not None:
+        nest = nest.outer
+    return nest.equation.outputs[carry]
 
 
 def final_version(nest: Nest, row: int, reader: Nest, value: int) -> int | None:

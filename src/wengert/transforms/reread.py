@@ -7,7 +7,7 @@ end.  Where :mod:`.dependence` shows that, nothing is saved: the backward loops 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,9 @@ from ..core.builder import Builder
 from ..core.graph import Equation, Graph
 from ..ops.loop_operands import operands, parameters, row_avals
 from ..ops.subgraph import SubGraph, remake, sub_graph
-from .dependence import Nest, Read, final_read, final_version
+from .dependence import Nest, Read, final_version
 from .loops import tidy
+from .remade import Remade, remade
 
 
 def lean(graph: Graph) -> Graph:
@@ -42,16 +43,20 @@ def reread(graph: Graph) -> Graph:
             remake(builder, env, [equation])
             continue
         builder.place = equation.source
-        arrays = {i: env[array] for i, (array, _) in mine.items()}
-        outs = _rewritten(equation, env, {i: read for i, (_, read) in mine.items()}, arrays, ())
+        outs = _rewritten(equation, env, mine, {array: env[array] for array in _arrays(mine.values())}, ())
         env.update(zip(equation.outputs, outs, strict=True))
     builder.place = None
     return builder.build([env[i] for i in graph.outputs], graph.names)
 
 
-def _reads(graph: Graph) -> dict[int, tuple[int, Read]]:
-    """Return for saved rows the array that still holds them, and where."""
-    found: dict[int, tuple[int, Read]] = {}
+def _arrays(rows: Iterable[Remade]) -> list[int]:
+    """Return the arrays from which rows are made."""
+    return list(dict.fromkeys(array for row in rows for array in row.arrays))
+
+
+def _reads(graph: Graph) -> dict[int, Remade]:
+    """Return for saved rows how to make them of arrays that still hold what they are made of."""
+    found: dict[int, Remade] = {}
     known: dict[int, Affine] = {}
     for k, equation in enumerate(graph.equations):
         extend(known, graph, equation)
@@ -62,19 +67,18 @@ def _reads(graph: Graph) -> dict[int, tuple[int, Read]]:
             if value in graph.outputs:
                 continue
             users = [e for e in graph.equations[k + 1 :] if value in e.inputs]
-            read = final_read(nest, row) or _version_read(nest, row, value, users, known)
-            if read is None:
+            made = remade(nest, row) or _version_read(nest, row, value, users, known)
+            if made is None:
                 continue
-            array = equation.outputs[read.carry]
-            worth = 2 * graph.avals[value].size >= graph.avals[array].size
-            if users and worth and all(_reads_rows(e, value, read.depth) for e in users):
-                found[value] = array, read
+            worth = all(2 * graph.avals[value].size >= graph.avals[i].size for i in made.arrays)
+            if users and worth and all(_reads_rows(e, value, made.depth) for e in users):
+                found[value] = made
     return found
 
 
 def _version_read(
     nest: Nest, row: int, value: int, users: Sequence[Equation], known: Mapping[int, Affine]
-) -> Read | None:
+) -> Remade | None:
     """Return which array to read if saved versions of it differ from it only where nobody looks."""
     found: set[int | None] = set()
     for equation in users:
@@ -86,7 +90,7 @@ def _version_read(
         mine = [i for i, x in zip(reader.inputs.xs, reader.given.xs, strict=True) if x == value]
         found |= {final_version(nest, row, reader, i) for i in mine}
     carry = found.pop() if len(found) == 1 else None
-    return None if carry is None else Read(carry, (), (), 1, whole=True)
+    return None if carry is None else Remade(1, [Read(nest.equation.outputs[carry], (), (), 1, whole=True)])
 
 
 def _reads_rows(equation: Equation, value: int, depth: int) -> bool:
@@ -108,20 +112,20 @@ def _reads_rows(equation: Equation, value: int, depth: int) -> bool:
 
 
 def _rewritten(
-    equation: Equation, env: dict[int, Any], reads: dict[int, Read], arrays: dict[int, Any], counters: Sequence[Any]
+    equation: Equation, env: dict[int, Any], rows: dict[int, Remade], arrays: dict[int, Any], counters: Sequence[Any]
 ) -> Any:
-    """Record a loop without the rows in ``reads``, which its body reads from ``arrays``."""
+    """Record a loop without ``rows``, which its body makes of ``arrays``."""
     params = dict(equation.params)
     consts, carry = params["consts"], params["carry"]
     body: Graph = params["body"]
     given = operands(equation.inputs, consts, carry, params["counted"])
     inner = operands(body.inputs[1:], consts, carry, False)
-    gone = {row: i for row, i in zip(inner.xs, given.xs, strict=True) if i in reads}
-    names = list(dict.fromkeys(gone.values()))
+    gone = {row: i for row, i in zip(inner.xs, given.xs, strict=True) if i in rows}
+    names = _arrays(rows[i] for i in gone.values())
     more = [*[arrays[i] for i in names], *counters]
     const_values = [*[env[i] for i in given.consts], *more]
     carry_values = [env[i] for i in given.carry]
-    xs = [(row, env[i]) for row, i in zip(inner.xs, given.xs, strict=True) if i not in reads]
+    xs = [(row, env[i]) for row, i in zip(inner.xs, given.xs, strict=True) if i not in rows]
     states = len(const_values), len(const_values) + carry
 
     def write(k: Any, *rest: Any) -> list[Any]:
@@ -131,15 +135,15 @@ def _rewritten(
         kept = [*inner.consts, *inner.carry, *[row for row, _ in xs]]
         values = dict(zip(kept, [*rest[:consts], *rest[states[0] :]], strict=True))
         values[body.inputs[0]] = k
-        deeper = {row: reads[i] for row, i in gone.items() if reads[i].depth > len(around)}
+        deeper = {row: rows[i] for row, i in gone.items() if rows[i].depth > len(around)}
         for row, i in gone.items():
             if row not in deeper:
-                values[row] = of_arrays[i] if reads[i].whole else _read(builder, of_arrays[i], reads[i], around)
+                values[row] = _again(builder, rows[i], of_arrays, around)
         for e in body.equations:
             mine = {i: deeper[i] for i in e.inputs if i in deeper}
             if mine:
                 builder.place = e.source
-                outs = _rewritten(e, values, mine, {i: of_arrays[gone[i]] for i in mine}, around)
+                outs = _rewritten(e, values, mine, {i: of_arrays[i] for i in _arrays(mine.values())}, around)
                 values.update(zip(e.outputs, outs, strict=True))
             else:
                 remake(builder, values, [e])
@@ -178,6 +182,20 @@ def _with_more(test: SubGraph, consts: int, more: Sequence[Any]) -> SubGraph:
         return [values[i] for i in test.outputs]
 
     return sub_graph(avals, write)
+
+
+def _again(builder: Any, row: Remade, arrays: Mapping[int, Any], counters: Sequence[Any]) -> Any:
+    """Record what makes a row of arrays that hold what it is made of."""
+    values: list[Any] = []
+    for item in row.items:
+        if not isinstance(item, Read):
+            equation, args = item
+            values.append(builder.apply(equation.primitive, [values[k] for k in args], equation.params))
+        elif item.whole:
+            values.append(arrays[item.array])
+        else:
+            values.append(_read(builder, arrays[item.array], item, counters))
+    return values[-1]
 
 
 def _read(builder: Any, array: Any, read: Read, counters: Sequence[Any]) -> Any:

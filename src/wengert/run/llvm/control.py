@@ -19,7 +19,7 @@ from ...core.graph import Equation, Graph, makers
 from .again import compute_again
 from .destinations import put_in_place, reuse
 from .fission import parted
-from .loops import Buffer, Choice, Fill, Repeat, View, whole
+from .loops import Buffer, Choice, Repeat, View, whole
 from .merge import merge
 from .plan import place, touched, with_fills
 from .rim import is_zero, rim_apart
@@ -162,16 +162,7 @@ def _read_once(fused: Fused, equation: Equation) -> set[int]:
 def _claim(fused: Fused, k: int, i: int, single: bool) -> View:
     """Return a buffer that holds value i and may be written to: its own, if nobody reads it later, or a copy."""
     view = fused.takeable(k, i) if single else None
-    if view is not None:
-        return view
-    of = fused.graph.avals[i]
-    fresh = whole(Buffer(of.size, of.dtype), of.shape)
-    constant = fused.constant(i)
-    if constant is not None:
-        fused.fills.append(Fill(fresh.buffer, constant.value))
-    else:
-        fused.copy(fused.source(i), fresh)
-    return fresh
+    return fused.anew(i) if view is None else view
 
 
 def _claim_read(fused: Fused, k: int, i: int, given: list[Any]) -> View | None:

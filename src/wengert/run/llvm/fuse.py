@@ -40,6 +40,7 @@ from .loops import (
     is_whole,
     whole,
 )
+from .nearly import Box, nearly_one_number
 from .operations import is_native, supports
 from .padding import Padding, sums_of_padded
 from .scope import Scope
@@ -207,18 +208,33 @@ class Fused(Padding, Windows):
 
     def _target(self, k: int, x: int) -> View:
         """Return a buffer that holds x and may be written into: x's own if nobody reads it later, else a copy."""
+        found = None if x in self._consts else self.takeable(k, x)
+        return self.anew(x) if found is None else found
+
+    def anew(self, x: int) -> View:
+        """Return a buffer of its own that holds x."""
+        of = self.graph.avals[x]
+        fresh = whole(Buffer(of.size, of.dtype), of.shape)
         if x in self._consts:
-            of = self.graph.avals[x]
-            buffer = Buffer(of.size, of.dtype)
-            self.fills.append(Fill(buffer, self._consts[x].value))
-            return whole(buffer, of.shape)
-        found = self.takeable(k, x)
-        if found is not None:
-            return found
+            self.fills.append(Fill(fresh.buffer, self._consts[x].value))
+            return fresh
         view = self.source(x)
-        fresh = whole(Buffer(math.prod(view.shape), view.dtype), view.shape)
-        self.copy(view, fresh)
+        nearly = self._nearly(view)
+        if nearly is None:
+            self.copy(view, fresh)
+            return fresh
+        number, boxes = nearly
+        self.fills.append(Fill(fresh.buffer, number))
+        for starts, stops in boxes:
+            ones = (1,) * len(starts)
+            self.copy(views.slice_(view, starts, stops, ones), views.slice_(fresh, starts, stops, ones))
         return fresh
+
+    def _nearly(self, view: View) -> tuple[Any, list[Box]] | None:
+        """Return what a view of a constant array holds nearly everywhere, and where not; None for other arrays."""
+        if view.buffer.kind != "literal" or not is_whole(view) or view.buffer.size != math.prod(view.shape):
+            return None
+        return nearly_one_number(self.root.literals[view.buffer.number][1].reshape(view.shape))
 
     def _write_part(self, k: int, part: View, v: int, how: str) -> None:
         """Store or add value v to a part of a buffer."""
