@@ -13,6 +13,7 @@ from ..core.graph import Equation, Graph
 from ..ops.arithmetic import neg, reciprocal, scale
 from ..ops.elementary import exp, share
 from ..ops.family import scaled, total
+from .shifted import shifted_sums
 
 Rule = Callable[[Sequence[Any], Sequence[Any]], Any]
 """From the symbols and the tangents of all values so far to the tangent of one."""
@@ -21,7 +22,8 @@ Rule = Callable[[Sequence[Any], Sequence[Any]], Any]
 def pair_rules(graph: Graph) -> dict[int, Rule]:
     """Return, for each value that has one, the rule that replaces the pushforward of its last equation.
 
-    The pairs are ``log1p(exp(x))``, ``log(u + exp(x))`` and ``log(exp(x) + exp(y))``, of real operands.
+    The pairs are ``log1p(exp(x))``, ``log(u + exp(x))`` and ``log(exp(x) + exp(y))``, of real operands.  With them come
+    sums of exponentials that were shifted; see :mod:`.shifted`.
     """
     if not any(equation.primitive.name in ("log", "log1p") for equation in graph.equations):
         return {}
@@ -31,7 +33,7 @@ def pair_rules(graph: Graph) -> dict[int, Rule]:
         maker = makers.get(i)
         return maker.inputs[0] if maker is not None and maker.primitive.name == "exp" else None
 
-    rules: dict[int, Rule] = {}
+    rules = shifted_sums(graph, makers)
     for equation in graph.equations:
         if graph.avals[equation.outputs[0]].dtype.kind != "f":
             continue
