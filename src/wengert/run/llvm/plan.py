@@ -9,6 +9,10 @@ from .loops import Buffer, Call, Choice, Fill, Loop, Product, Python, Repeat, Ro
 
 ALIGN: Final = 64
 """Bytes; a cache line, and the widest vector."""
+_PAGE: Final = 4096
+"""Bytes of a way of the first cache: what lies so far apart, or a multiple of it, shares its lines."""
+_CLOSE: Final = 256
+"""Bytes by which neighbours in memory are out of step at least."""
 
 
 def touched(step: Any) -> list[Buffer]:
@@ -82,7 +86,7 @@ def place(steps: list[Any], head: int, among: set[Buffer] | None = None) -> int:
     live: list[tuple[int, int, int]] = []  # (offset, end, last step)
     for buffer in sorted(first, key=lambda b: (first[b], -b.size)):
         live = [block for block in live if block[2] >= first[buffer]]
-        need = _up(max(1, buffer.size * buffer.dtype.itemsize))
+        need = _staggered(_up(max(1, buffer.size * buffer.dtype.itemsize)))
         start = _up(head)
         for low, high, _ in sorted(live):
             if start + need <= low:
@@ -92,6 +96,16 @@ def place(steps: list[Any], head: int, among: set[Buffer] | None = None) -> int:
         live.append((start, start + need, last[buffer]))
         size = max(size, start + need)
     return size
+
+
+def _staggered(n: int) -> int:
+    """Return a large buffer's size with so much added that the next one does not begin a multiple of a page later.
+
+    What a loop writes beside each other would lie in the same few lines of the first cache otherwise, and drive itself
+    out: of arrays of 4096 bytes, it holds one line each of eight.
+    """
+    beyond = (n + _CLOSE) % _PAGE
+    return n if n < _PAGE or beyond >= 2 * _CLOSE else n + 2 * _CLOSE - beyond
 
 
 def _up(n: int) -> int:
