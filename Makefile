@@ -42,7 +42,7 @@ demo: $(VENV)/.demo
 # The formalities come first: they take seconds and say more about a broken tree than a thousand failing tests.
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -q tests/formalities
-	$(BIN)/python -m pytest -q -n $(JOBS)
+	$(BIN)/python -m pytest -q -n $(JOBS) --ignore=tests/formalities
 
 nightly: $(VENV)/.dev
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q -n $(JOBS) -m "nightly or not nightly"
