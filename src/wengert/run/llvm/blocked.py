@@ -135,7 +135,7 @@ def _is_fit(nest: Nest, step: Repeat, moving: set[Buffer], others: Sequence[Exte
     loop = nest.loop
     if any(extent.count is not None and extent.count.buffer in moving for extent in others):
         return False
-    if any(store.how != "add" or loop.accesses[store.access].dtype.kind != "f" for store in loop.stores):
+    if any(s.how != "add" or s.shift or loop.accesses[s.access].dtype.kind != "f" for s in loop.stores):
         return False
     for view, forms in zip(loop.accesses, nest.forms, strict=True):
         if None in forms or (is_number(view) and view.buffer in moving and view.buffer is not step.counter):

@@ -19,11 +19,11 @@ from typing import Any, Final
 from . import ir
 from .hopeful import fused_products, hoped_for, placing, stop_if_tame, tame_products, weighed, weighing, with_care
 from .jam import jams
-from .jam_code import SideBySide
 from .lane_code import entry, shuffled
 from .layout import BLOCK, GAPS, IDENTITY, worst
 from .loops import Const, Load, Loop, Op, Outside, Pick
 from .scalars import BIT, BYTE, INDEX, Operation, constant, emit, memory_type
+from .sliding_code import Sliding
 from .sums import add as sum_add
 from .sums import end as sum_end
 from .sums import start as sum_start
@@ -40,7 +40,7 @@ _FEW: Final = 12
 """Items that are computed up to which an iteration takes two vectors, so that counting costs less."""
 
 
-class Emitter(SideBySide):
+class Emitter(Sliding):
     """Writes one kernel into a module."""
 
     def __init__(
@@ -76,6 +76,7 @@ class Emitter(SideBySide):
         self.widths = [self.lanes * count for count in range(1 if self.jams else abreast(loop), 0, -1)]
         one_at_a_time = self.lanes > 1 and len(self.widths) == 1 and not self.jams
         self.turned = [k for k, of in enumerate(turned) if of] if one_at_a_time else []
+        self._find_shifted()
         self.body = self._body(name)
         if entry:
             self._entry(name)
@@ -291,6 +292,8 @@ class Emitter(SideBySide):
 
     def _points(self, pointers: list[Any], start: Any, stop: Any, sums: list[Any], first: list[Any]) -> list[Any]:
         """Emit the loop over points, with vectors where that is possible; return the sums."""
+        begin = start
+        self._begin_history(self.widths[0] if self.lanes > 1 else 1)
         if self.lanes > 1:
             kinds = [(store.how, self.loop.accesses[store.access].dtype) for store in sums]
             self.lanes = self.widths[0]
@@ -305,13 +308,25 @@ class Emitter(SideBySide):
             self.tame = {}
             for width in self.widths:
                 self.lanes = width
+                self._shorten_history(width)
                 parts = [self._narrow(how, part, dtype) for (how, dtype), part in zip(kinds, parts, strict=True)]
                 start, parts = self._vectors(pointers, start, stop, sums, parts, 1)
             first = [
                 self._combine(how, so_far, self._across(how, part, dtype), dtype, True)
                 for (how, dtype), so_far, part in zip(kinds, first, parts, strict=True)
             ]
-        return self._loop(start, stop, lambda i, *acc: self._point(pointers, i, sums, list(acc), 1), first)
+            self._shorten_history(1)
+        count = len(self._known())
+
+        def step(i: Any, *carried: Any) -> list[Any]:
+            self._remember(carried[:count])
+            following = self._point(pointers, i, sums, list(carried[count:]), 1)
+            return [*self._known(), *following]
+
+        found = self._loop(start, stop, step, [*self._known(), *first])
+        self._remember(found[:count])
+        self._slide_out(pointers, begin, stop)
+        return found[count:]
 
     def _still(self, number: Any) -> Any:
         """Return a vector of one constant."""
@@ -329,9 +344,11 @@ class Emitter(SideBySide):
         more = [self._still(self._identity(store)) for store in sums] * (times - 1)
 
         down = [b.neg(start)] if -1 in self.inner else []
+        before = len(down) + len(self._known())
 
         def step(i: Any, *carried: Any) -> list[Any]:
-            acc, following = carried[len(down) :], []
+            acc, following = carried[before:], []
+            self._remember(carried[len(down) : before])
             for k in range(times):
                 shift = ir.Constant(INDEX, k * width)
                 at = b.add(i, shift) if k else i
@@ -339,9 +356,12 @@ class Emitter(SideBySide):
                 part = list(acc[k * len(sums) : (k + 1) * len(sums)])
                 following += self._point(pointers, at, sums, part, width)
             self.negative = ()
-            return [*[b.sub(n, ir.Constant(INDEX, times * width)) for n in carried[: len(down)]], *following]
+            counted = [b.sub(n, ir.Constant(INDEX, times * width)) for n in carried[: len(down)]]
+            return [*counted, *self._known(), *following]
 
-        flat = self._loop(start, end, step, [*down, *parts, *more], width * times)[len(down) :]
+        found = self._loop(start, end, step, [*down, *self._known(), *parts, *more], width * times)
+        self._remember(found[len(down) : before])
+        flat = found[before:]
         totals = []
         for k, store in enumerate(sums):
             dtype = self.loop.accesses[store.access].dtype
@@ -470,7 +490,12 @@ class Emitter(SideBySide):
     ) -> list[Any]:
         """Emit stores of a point."""
         following = list(acc)
+        sliding = {self.loop.stores[k].access for k in self.shifted}
+        if sliding:
+            self._slide(pointers, i, lanes)
         for store in stores:
+            if store.access in sliding:
+                continue
             value = self.values[store.item]
             if store in sums:
                 k = sums.index(store)  # the same one for stores that are alike, each of which counts

@@ -145,7 +145,8 @@ class Const:
 class Store:
     """Write item ``item`` to an access; ``how`` is ``"set"`` or the operation to accumulate with.
 
-    With coordinates ``at`` it goes where they point to (scatter).
+    With coordinates ``at`` it goes where they point to (scatter).  With a ``shift`` it goes to the entry so many places
+    behind the point's; see :mod:`.sliding`.
     """
 
     access: int
@@ -153,6 +154,7 @@ class Store:
     how: str = "set"
     at: tuple[int, ...] = ()
     safe: bool = False
+    shift: int = 0
 
 
 ACCUMULATE: Final = {

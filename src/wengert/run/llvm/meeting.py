@@ -54,7 +54,7 @@ def relation(a: Place, b: Place, axes: Sequence[Counter]) -> Relation:
     if (a.offset, a.indexed) == (b.offset, b.indexed):
         pairs = [(f, g) for f, g in zip(a.forms, b.forms, strict=True) if f is not None and g is not None]
     else:
-        pairs = [(_flat(a), _flat(b))]
+        pairs = [(flat(a), flat(b))]
     if any(_never(f, g, axes) for f, g in pairs):
         return Relation.APART
     return Relation.EQUAL if all(f == g for f, g in pairs) else Relation.CROSS
@@ -75,7 +75,8 @@ def in_order(form: Affine) -> Affine:
     return Affine(form.constant, tuple(sorted(form.terms, key=lambda term: term[0].depth)))
 
 
-def _flat(place: Place) -> Affine:
+def flat(place: Place) -> Affine:
+    """Return which entry of its buffer a place is; axes of which nothing is known do not count."""
     total = Affine(place.offset)
     for form, (_, stride) in zip(place.forms, place.indexed, strict=True):
         if form is not None:

@@ -8,7 +8,8 @@ vectors, and with sums in registers.
 What an iteration does is brought into one list of operations, with what it writes at the end (:mod:`.straight`).
 Places are affine expressions of counters, whose bounds tell which of them never meet (:mod:`.meeting`).  An iteration
 may read and write a place that no other iteration writes, and several may add to the same place; two sums that reach
-the same places by different ways become two nests.  The order of additions changes, and so may the last bits.
+the same places by different ways become two nests, unless they are neighbours (:mod:`.sliding`).  The order of
+additions changes, and so may the last bits.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from .plan import written
 from .rolling import roll
 from .skewed import find_skew
 from .skipping import find_skip
+from .sliding import as_sliding, slides
 from .straight import Known, Reading, Straight, Unfit
 
 _MANY: Final = 1 << 20
@@ -102,7 +104,7 @@ def _grouped(straight: Straight) -> list[list[Any]]:
             if found is Relation.CROSS:
                 if not write.how == other.how == "add":
                     raise Unfit
-                crossing = True
+                crossing = crossing or not slides(write, groups[-1], straight.items, axes)
         if crossing or not groups:
             groups.append([])
         groups[-1].append(write)
@@ -153,11 +155,12 @@ def _nest(straight: Straight, writes: Sequence[Any]) -> Nest:
                 step += 0 if form is None else dict(form.terms).get(counter, 0) * stride
             strides.append(step)
         accesses.append(View(view.buffer, view.offset, tuple(strides), shape, view.indexed))
-    whole = Loop(shape, accesses, list(straight.items), [write.store for write in writes])
+    stores = as_sliding(writes, counters)
+    whole = Loop(shape, accesses, list(straight.items), stores)
     kept = used(whole)
     # ``used`` keeps accesses in their order, so their places can be found again.
     items = [straight.items[j] for j in sorted(needed_for(whole, whole.stores))]
-    numbers = {write.store.access for write in writes} | {item.access for item in items if hasattr(item, "access")}
+    numbers = {store.access for store in stores} | {item.access for item in items if hasattr(item, "access")}
     places = [straight.places[k] for k in sorted(numbers)]
     apart = _is_apart(places, {store.access for store in kept.stores}, counters)
     return Nest(kept, list(straight.extents), list(counters), [place.forms for place in places], apart)

@@ -377,6 +377,8 @@ class Straight:
             if counter.last is None or any(c in self.counters for c, _ in counter.last.terms):
                 raise Unfit
         loop = nest.loop
+        if any(store.shift for store in loop.stores):
+            raise Unfit
 
         def read(item: Load | Pick, at: tuple[int, ...]) -> int:
             return self._read(self._within(loop.accesses[item.access], nest.forms[item.access]), at, True)
