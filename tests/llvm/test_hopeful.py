@@ -274,3 +274,47 @@ def test_a_factor_of_zero_in_a_loop() -> None:
     expected = wg.grad(weighted, argnums=(0, 1))(w, x)
     for a, b in zip(wg.jit(wg.grad(weighted, argnums=(0, 1)))(w, x), expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def recurred(x: Any, c: Any) -> Any:
+    """Backwards, the sums of c's derivatives have factors that differ from point to point."""
+    y = np.zeros(len(x))
+    for k in range(1, len(x)):
+        for i in range(k):
+            y[i] += c[k] * x[i] * x[k - i]
+    return np.sum(y[::2])
+
+
+def recurred_with_a_factor(x: Any, c: Any) -> Any:
+    """Beside the sums, products are added up that have a factor which is the same for all points."""
+    y, a = np.zeros(len(x)), 1.0
+    for k in range(1, len(x)):
+        a = np.cos(a) * c[k]
+        y[:k] += a * x[:k]
+    return np.sum(y[::2])
+
+
+def recurred_over_itself(x: Any, c: Any) -> Any:
+    """What the sums are made of is overwritten by the loop that makes them."""
+    y, z = x.copy(), np.zeros(len(x))
+    for k in range(1, len(x)):
+        for i in range(k):
+            z[i] = y[i] + c[k] * y[k - i - 1]
+        for i in range(k):
+            y[i] = z[i] * x[i]
+    return np.sum(y[::2])
+
+
+@pytest.mark.parametrize("n", [6, 9, 20, 41])
+@pytest.mark.parametrize("worst", [np.inf, np.nan])
+@pytest.mark.parametrize("function", [recurred, recurred_with_a_factor, recurred_over_itself])
+def test_sums_that_are_nan_are_taken_again(function: Any, worst: float, n: int) -> None:
+    x, c = np.random.default_rng(n).normal(size=(2, n))
+    for places in ([], [1], [3], [n - 1], [1, n - 2]):
+        at = x.copy()
+        at[places] = worst
+        with np.errstate(all="ignore"):
+            expected = wg.grad(function, argnums=(0, 1))(at, c)
+            found = wg.jit(wg.grad(function, argnums=(0, 1)))(at, c)
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)

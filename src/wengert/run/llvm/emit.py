@@ -23,7 +23,7 @@ from .lane_code import entry, shuffled
 from .layout import BLOCK, GAPS, IDENTITY, worst
 from .loops import Const, Load, Loop, Op, Outside, Pick
 from .scalars import BIT, BYTE, INDEX, Operation, constant, emit, memory_type
-from .sliding_code import Sliding
+from .summed_code import Summing
 from .sums import add as sum_add
 from .sums import end as sum_end
 from .sums import start as sum_start
@@ -40,7 +40,7 @@ _FEW: Final = 12
 """Items that are computed up to which an iteration takes two vectors, so that counting costs less."""
 
 
-class Emitter(Sliding):
+class Emitter(Summing):
     """Writes one kernel into a module."""
 
     def __init__(
@@ -57,6 +57,7 @@ class Emitter(Sliding):
         even: bool = False,
         entry: bool = True,
         vectors: bool = True,
+        lasting: Sequence[bool] = (),
     ) -> None:
         super().__init__()
         self.long_sums = long_sums
@@ -69,6 +70,8 @@ class Emitter(Sliding):
         self.quarters = self.lanes == 4 and register() == 32
         self.still = still
         self.plain = False
+        self.lasting = lasting
+        self.summed: set[int] = set()
         self.even = even
         self.tame: dict[int, int] = {}
         self.jams = self.lanes > 1 and not long_sums and jams(loop, inner, still)
@@ -216,6 +219,17 @@ class Emitter(Sliding):
     # ------------------------------------------------------
 
     def _innermost(self, pointers: list[Any], start: Any, stop: Any) -> None:
+        if self.lanes > 1 and any(isinstance(item, Pick) and self._is_lasting(item) for item in self.loop.body):
+            with self.b.if_then(self.b.icmp_signed("<", start, stop)):
+                self._row(pointers, start, stop, True)
+        else:
+            self._row(pointers, start, stop, False)
+
+    def _is_lasting(self, item: Pick) -> bool:
+        """Say whether an entry at a computed place stays the same along a row, if its place does."""
+        return not self.inner[item.access] and bool(self.lasting) and self.lasting[item.access]
+
+    def _row(self, pointers: list[Any], start: Any, stop: Any, picks: bool) -> None:
         self.constant = {}
         if self.lanes == COPY:
             self._copy(pointers, start, stop)
@@ -225,7 +239,7 @@ class Emitter(Sliding):
             self.apart = {k: self._multiples(k) for k, inner in enumerate(self.inner) if inner == GAPS}
         still = [s for s in self.loop.stores if s.how != "set" and self.inner[s.access] == 0]
         if self.lanes != AUTOMATIC or any(s.at for s in still):
-            self._hoist(pointers)
+            self._hoist(pointers, picks)
         sums = [s for s in still if all(j in self.constant for j in s.at)]
         first = [self._identity(store) for store in sums]
         places = [self._picked(pointers, s.access, start, s.at, s.safe) for s in sums]
@@ -298,13 +312,17 @@ class Emitter(Sliding):
             kinds = [(store.how, self.loop.accesses[store.access].dtype) for store in sums]
             self.lanes = self.widths[0]
             parts = [self._still(self._identity(store)) for store in sums]
-            self.tame, wild = tame_products(self.loop, self.constant)
+            summed = self._only_summed(sums)
+            self.tame, wild = tame_products(self.loop, self.constant, summed)
             times = 1
             if len(self.widths) == 1:
                 times = _PARTIAL if sums and self._waits else 2 if self._busy <= _FEW and not wild else 1
             if times > 1:
                 end = stop_if_tame(self.b, self.constant, self.tame, start, stop)
+                self.summed = set() if wild else summed
                 start, parts = self._vectors(pointers, start, end, sums, parts, times)
+                if self.summed:
+                    parts = self._again_if_nan(pointers, begin, start, sums, parts)
             self.tame = {}
             for width in self.widths:
                 self.lanes = width
@@ -411,7 +429,8 @@ class Emitter(Sliding):
                     self.constant[at] = self._outside(item.access, item.at)
                 else:
                     self._hoist_row(pointers, item)
-                    if picks and self.inner[item.access] == 0 and item.access not in written:
+                    stays = self._is_lasting(item) if self.lasting else item.access not in written
+                    if picks and stays and not self.inner[item.access]:
                         self.constant[at] = self._read(item.access, self.rows[item])
         for store in self.loop.stores:
             if store.at and self.inner[store.access] and all(j in self.constant for j in store.at):
@@ -465,7 +484,7 @@ class Emitter(Sliding):
                 if weight is not None:
                     chosen, other = item.args[weight], args[1 - weight]
                     self.values.append(weighed(self.b, self.loop.body, self.values, chosen, other))
-                elif at in self.tame:
+                elif at in self.tame or at in self.summed:
                     self.values.append(self.b.fmul(*args))
                 elif hopeful and at not in exact and hoped_for(item, args):
                     self.values.append(self.b.fmul(*args))
@@ -500,7 +519,10 @@ class Emitter(Sliding):
             if store in sums:
                 k = sums.index(store)  # the same one for stores that are alike, each of which counts
                 dtype = self.loop.accesses[store.access].dtype
-                following[k] = self._combine(store.how, following[k], value, dtype, True)
+                if self._is_summed(store):
+                    following[k] = self._plus(following[k], store.item, self.values)
+                else:
+                    following[k] = self._combine(store.how, following[k], value, dtype, True)
             else:
                 if store.at and lanes > 1 and store not in self.rows:
                     self._scatter(pointers, store, i, value, lanes)

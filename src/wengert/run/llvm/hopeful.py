@@ -91,15 +91,16 @@ def fused_products(loop: Loop, exact: Collection[int], constant: Collection[int]
     return found
 
 
-def tame_products(loop: Loop, constant: Mapping[int, Any]) -> tuple[dict[int, int], bool]:
+def tame_products(loop: Loop, constant: Mapping[int, Any], summed: Collection[int]) -> tuple[dict[int, int], bool]:
     """Return the products in which zero may have to win that have a factor which is the same for all points, and it.
 
     If the factor is finite and not zero, the product is the plain one, whatever the other factor.  If there are other
-    such products as well, which is returned, too, nan has to be looked for anyway: then there are none.
+    such products as well, which is returned, too, nan has to be looked for anyway: then there are none.  Those that are
+    ``summed`` do not count: these are looked at behind the loop.
     """
     tame, wild = {}, False
     for j, item in enumerate(loop.body):
-        if j in constant or not isinstance(item, Op) or weighing(loop.body, item) is not None:
+        if j in constant or j in summed or not isinstance(item, Op) or weighing(loop.body, item) is not None:
             continue
         if hoped_for(item, [constant.get(k) for k in item.args]):
             steady = [k for k in item.args if k in constant]

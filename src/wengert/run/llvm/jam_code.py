@@ -27,11 +27,14 @@ class SideBySide(TileCode):
     ----------
     plain : bool
         Whether products in which zero wins are known to be plain ones.
+    summed : set of int
+        Products that are taken as plain ones because only their sum counts, at which is looked behind the loop.
     even : bool
         Whether there are just as many rows as are taken at a time.
     """
 
     plain: bool
+    summed: set[int]
     even: bool
     still: Sequence[bool]
 
@@ -143,8 +146,10 @@ class SideBySide(TileCode):
         """Return a sum with one more term, which is rounded once where it is a product."""
         item, negative = self.loop.body[number], False
         if isinstance(item, Op) and item.name == "neg":
-            item, negative = self.loop.body[item.args[0]], True
-        if isinstance(item, Op) and (item.name == "mul" or (self.plain and self._is_product(item))):
+            number, negative = item.args[0], True
+            item = self.loop.body[number]
+        plain = self.plain or number in self.summed
+        if isinstance(item, Op) and (item.name == "mul" or (plain and self._is_product(item))):
             x, y = (values[j] for j in item.args)
             return self.b.intrinsic("fmuladd", self.b.fneg(x) if negative else x, y, so_far)
         return self.b.fadd(so_far, values[number])

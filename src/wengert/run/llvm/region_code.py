@@ -275,7 +275,10 @@ class RegionCode:
         by_rows = rank > 1 and (apart or alone)
         beside = tuple([access[4][-2] == ("is", 1) for access in accesses]) if by_rows and alone and vectors else ()
         even = at_once and by_rows and sizes[-2] == ("is", ROWS)
-        key = (rank, tuple(flat), body, stores, vectors, by_rows, beside, even)
+        memory = [access[1] for access in accesses]
+        written = {memory[store.access] for store in stores}
+        lasting = tuple([one not in written for one in memory])
+        key = (rank, tuple(flat), body, stores, vectors, by_rows, beside, even, lasting)
         nest = self.nests.get(key)
         if nest is None:
             views = [
@@ -301,6 +304,7 @@ class RegionCode:
                 even=even,
                 entry=False,
                 vectors=vectors,
+                lasting=lasting,
             )
             nest = self.nests[key] = emitter.body
         return nest, key
