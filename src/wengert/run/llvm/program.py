@@ -28,6 +28,7 @@ from .nests import find_nests
 from .once import write_once
 from .plan import place, with_fills
 from .pointers import blas_threads
+from .prefixes import save_less
 from .refill import fill_the_rest
 from .region import Region
 from .rematerialize import rematerialize
@@ -205,6 +206,7 @@ class NativeProgram:
             if isinstance(step, Repeat | Choice):
                 find_nests(step)
         self.steps = fill_the_rest(write_once(self.steps))
+        save_less(self.steps)
         for step in self.steps:
             if isinstance(step, Fill):
                 if step.buffer.dtype.itemsize <= _WORD:
