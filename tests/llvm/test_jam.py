@@ -57,7 +57,26 @@ def extremes(a: Any, x: Any, y: Any) -> Any:
     )
 
 
-FUNCTIONS = [by_rows, by_columns, both, turned, in_a_loop, with_steps, extremes]
+def functions(a: Any, x: Any, y: Any) -> Any:
+    shifted = a + y[:, np.newaxis]
+    return (
+        np.sum(np.exp(shifted), axis=0),
+        np.sum(np.log(shifted * shifted + x * x), axis=0),
+        np.max(np.sin(shifted) * np.tanh(np.exp(x)), axis=0),
+        np.sum(np.arctan2(shifted, np.exp(x)), axis=0),
+        np.exp(shifted) @ np.cos(x),
+    )
+
+
+def functions_in_a_loop(a: Any, x: Any, y: Any) -> Any:
+    for _ in range(3):
+        terms = np.exp(-((a + y[:, np.newaxis]) ** 2))
+        x = np.tanh(x + np.mean(terms * np.sin(x), axis=0))
+        y = np.cos(y + np.mean(terms, axis=1))
+    return x, y
+
+
+FUNCTIONS = [functions, functions_in_a_loop, by_rows, by_columns, both, turned, in_a_loop, with_steps, extremes]
 SIZES = st.one_of(st.integers(1, 9), st.integers(10, 140))
 
 
@@ -97,6 +116,20 @@ def test_special_numbers(bad: float) -> None:
         np.testing.assert_array_equal(wg.jit(by_columns)(a, x, x[:6]), x[:6] @ a)
         for found, expected in zip(wg.jit(extremes)(a, x, x[:6]), extremes(a, x, x[:6]), strict=True):
             np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300, -1e300, 800.0, -800.0])
+@pytest.mark.parametrize("m", [1, 2, 4, 6, 9])
+def test_rare_arguments_of_functions_in_single_rows(m: int, bad: float) -> None:
+    """Rows that share a vector with one that takes a function's slow path come out as they do by themselves."""
+    rng = np.random.default_rng(m)
+    for row in range(m):
+        a = rng.standard_normal((m, 37))
+        a[row, [3, 36]] = bad
+        x, y = rng.standard_normal(37), np.zeros(m)
+        with np.errstate(all="ignore"):
+            for f, e in zip(wg.jit(functions)(a, x, y), functions(a, x, y), strict=True):
+                np.testing.assert_allclose(f, e, rtol=1e-12, atol=1e-12)
 
 
 def product(a: Any, b: Any) -> Any:

@@ -13,15 +13,17 @@ loops, then for each access the number of its base, its offset in bytes, and its
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, Final
 
 from . import ir
 from .hopeful import fused_products, hoped_for, placing, stop_if_tame, tame_products, weighed, weighing, with_care
 from .jam import jams
+from .jam_code import Asked, resumed
 from .lane_code import entry, shuffled
 from .layout import BLOCK, GAPS, IDENTITY, worst
 from .loops import Const, Load, Loop, Op, Outside, Pick
+from .operations import MATHLIB
 from .scalars import BIT, BYTE, INDEX, Operation, constant, emit, memory_type
 from .summed_code import Summing
 from .sums import add as sum_add
@@ -446,6 +448,17 @@ class Emitter(Summing):
 
     def _items(self, pointers: list[Any], i: Any, lanes: int) -> None:
         """Emit the operations of a point."""
+        steps = self._operations(pointers, i, lanes)
+        asked = resumed(steps)
+        while asked is not None:
+            asked = resumed(steps, self._function(asked))
+
+    def _function(self, asked: Asked) -> Any:
+        at, args, inline = asked
+        return self._apply(self.loop.body[at], args, inline)
+
+    def _operations(self, pointers: list[Any], i: Any, lanes: int) -> Generator[Asked, Any, None]:
+        """Emit the operations of a point but for functions of the mathlib, for which it asks one after the other."""
         self.values, self.coordinates = [], {}
         # What is left over calls the functions of the mathlib.
         inline = lanes == self.widths[0] > 1 or (self.lanes == AUTOMATIC and not all(self.fixed))
@@ -490,6 +503,8 @@ class Emitter(Summing):
                     self.values.append(self.b.fmul(*args))
                     if not self.plain:
                         products.append(at)
+                elif item.name in MATHLIB:
+                    self.values.append((yield at, args, inline))
                 else:
                     self.values.append(self._apply(item, args, inline))
         if products:

@@ -35,7 +35,7 @@ def jams(loop: Loop, inner: Sequence[int], still: Sequence[bool]) -> bool:
     written = {store.access for store in loop.stores}
     if len(written) < len(loop.stores):
         return False
-    steady = _steady(loop, inner, still)
+    steady = same(loop, [stays and not moves for moves, stays in zip(inner, still, strict=True)])
     for item in loop.body:
         if isinstance(item, Load | Pick) and item.access in written:
             return False
@@ -48,12 +48,12 @@ def jams(loop: Loop, inner: Sequence[int], still: Sequence[bool]) -> bool:
     return sums and any(moves in (-1, 1) and stays for moves, stays in zip(inner, still, strict=True))
 
 
-def _steady(loop: Loop, inner: Sequence[int], still: Sequence[bool]) -> set[int]:
-    """Return the items that are the same for all points of all rows."""
+def same(loop: Loop, still: Sequence[bool]) -> set[int]:
+    """Return the items that are the same wherever accesses stay where they are; ``still`` says which do."""
     found: set[int] = set()
     for j, item in enumerate(loop.body):
         if isinstance(item, Load):
-            stays = not inner[item.access] and still[item.access]
+            stays = still[item.access]
         else:
             stays = isinstance(item, Const) or (isinstance(item, Op) and found.issuperset(item.args))
         if stays:

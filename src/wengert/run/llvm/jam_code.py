@@ -8,16 +8,31 @@ such products along a row it is enough to look at the end: if it is nan, it is t
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from . import ir
 from .hopeful import weighing
-from .jam import ROWS
+from .jam import ROWS, same
+from .lane_code import shuffled
 from .layout import GAPS
 from .loops import Op, Store
 from .scalars import INDEX, constant, is_plain
 from .tile_code import TileCode
+
+Asked = tuple[int, list[Any], bool]
+"""A function of the mathlib that is to be emitted: the number of the item, operands, whether its formula is inlined."""
+
+_TOGETHER: Final = 2
+"""Rows for which a function is emitted at once: what it takes for more does not fit into the registers."""
+
+
+def resumed(steps: Generator[Asked, Any, None], value: Any = None) -> Asked | None:
+    """Let a generator go on with a value; return what it asks for next, or None at its end."""
+    try:
+        return steps.send(value)
+    except StopIteration:
+        return None
 
 
 class SideBySide(TileCode):
@@ -44,6 +59,8 @@ class SideBySide(TileCode):
         def _accumulate(self, store: Store, pointer: Any, value: Any, lanes: int = 1) -> None: ...
         def _across(self, how: str, vector: Any, dtype: Any) -> Any: ...
         def _still(self, number: Any) -> Any: ...
+        def _function(self, asked: Asked) -> Any: ...
+        def _operations(self, pointers: list[Any], i: Any, lanes: int) -> Generator[Asked, Any, None]: ...
 
     def _jammed(self, depth: int, pointers: list[Any], start: Any, stop: Any) -> None:
         """Emit the loop over rows: several at a time, then those that may be left, by the same code for one."""
@@ -93,16 +110,15 @@ class SideBySide(TileCode):
         apart = [store for store in self.loop.stores if self.inner[store.access] and not self.still[store.access]]
 
         def points(i: Any, acc: list[Any], lanes: int) -> list[Any]:
-            values = []
-            for pointers, (self.constant, self.rows) in zip(rows, constants, strict=True):
-                self._items(pointers, i, lanes)
-                values.append(self.values)
+            made = self._operations_of(rows, constants, i, lanes)
+            for pointers, (self.constant, self.rows, self.values, self.coordinates) in zip(rows, made, strict=True):
                 for store in apart:
                     if self.plain and store.how == "add":
                         self._add_to(store, self._target(pointers, store, i), [self.values], lanes)
                     else:
                         self._stores(pointers, i, [store], [], [], lanes)
             self.rows = constants[0][1]
+            values = [of_row for _, _, of_row, _ in made]
             for store in over:
                 self._add_to(store, self._target(rows[0], store, i), values, lanes)
             targets = itertools.product(values, along)
@@ -130,6 +146,44 @@ class SideBySide(TileCode):
         totals = [self._across("add", part, kind) for part, kind in zip(parts, kinds, strict=True)]
         found: list[Any] = self._loop(start, stop, lambda i, *acc: points(i, list(acc), 1), totals)
         return found
+
+    def _operations_of(self, rows: list[list[Any]], constants: Any, i: Any, lanes: int) -> list[Any]:
+        """Emit the operations of a point of each row, functions of the mathlib for two rows at a time.
+
+        What is known of each row then is returned: constants, places of rows, values and coordinates.
+
+        A function is a chain of operations, each of which waits for the one before, and may end with a branch for rare
+        arguments: two at once wait for half as long, and branch once.
+        """
+        found = []
+        count = _TOGETHER if lanes > 1 else 1
+        for k in range(0, len(rows), count):
+            found += self._together(rows[k : k + count], constants[k : k + count], i, lanes)
+        return found
+
+    def _together(self, rows: list[list[Any]], constants: Any, i: Any, lanes: int) -> list[Any]:
+        """Emit the operations of a point of each row, functions of the mathlib for all rows as one vector."""
+        steps = [self._operations(pointers, i, lanes) for pointers in rows]
+        asked, known = [], []
+        for going, (self.constant, self.rows) in zip(steps, constants, strict=True):
+            asked.append(resumed(going))
+            known.append((self.constant, self.rows, self.values, self.coordinates))
+        alike = same(self.loop, self.still)
+        while asked[0] is not None:
+            at, args, inline = asked[0]
+            several = len(rows) > 1 and at not in alike
+            if several:
+                args = [self._joined(each) for each in zip(*[one[1] for one in asked if one is not None], strict=True)]
+            found = self._function((at, args, inline))
+            for row, (self.constant, self.rows, self.values, self.coordinates) in enumerate(known):
+                part = shuffled(self.b, found, range(row * lanes, (row + 1) * lanes)) if several else found
+                asked[row] = resumed(steps[row], part)
+        return known
+
+    def _joined(self, vectors: Sequence[Any]) -> Any:
+        """Return two vectors as one."""
+        first, second = vectors
+        return self.b.shuffle_vector(first, range(2 * first.type.count), second)
 
     def _add_to(self, store: Any, pointer: Any, rows: list[Any], lanes: int) -> None:
         """Emit what a store over rows, or of one, makes of its entry."""
