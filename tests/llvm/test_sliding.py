@@ -77,7 +77,7 @@ def test_random_programs(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.append(bool(shifted(jitted, u, v, m)))
 
     check()
-    assert sum(seen) >= len(seen) // 4, "hardly any of them has such sums"
+    assert sum(seen) >= len(seen) // 10, "hardly any of them has such sums"
 
 
 def limited(u: Any) -> Any:
