@@ -128,7 +128,7 @@ def test_which_places_slide(monkeypatch: pytest.MonkeyPatch) -> None:
         return Write(Store(constant, 7 + constant, how, (constant,), True), place, 0)
 
     def slide(write: Write, *group: Write, along: Any = axes) -> bool:
-        return slides(write, group, [], along)
+        return slides(write, group[0], group, [], along)
 
     one = (counter, 1)
     assert slide(at(3, one), at(4, one))
@@ -139,6 +139,7 @@ def test_which_places_slide(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not slide(at(3, one), at(2, one), at(5, one))
     assert not slide(at(5, one), at(3, one), at(6, one))
     assert slide(at(3, one), at(4, one), at(20, one))  # which the loop does not reach from the others
+    assert not slide(at(3, one), at(9, one), at(4, one))  # with the first of which it is not put together
     assert not slide(at(3, (counter, 2)), at(4, (counter, 2)))  # not side by side
     assert not slide(at(13, (counter, -1)), at(14, (counter, -1)))
     assert not slide(at(3, one), at(4, one, (other, 1)))
@@ -160,6 +161,24 @@ def test_which_places_slide(monkeypatch: pytest.MonkeyPatch) -> None:
     assert as_sliding([*group, far], axes) == [*expected, far.store]
     with pytest.raises(Unfit):
         as_sliding([*group, at(7, one)], axes)
+
+
+def test_what_meets_those_that_slide_from_afar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``v[i]`` does not reach ``v[i + 8]``, but ``v[i + 6]``, which is near that: no vector adds to both."""
+    monkeypatch.setattr(sliding, "_SHARED", 0)
+
+    def f(u: Any) -> Any:
+        v = np.zeros(len(u))
+        for i in range(8):
+            g = u[i] * u[i] - 3.0
+            v[i] += g
+            v[i + 8] += 2.0 * g
+            v[i + 6] += 3.0 * g
+        return v
+
+    u, jitted = np.arange(30.0) ** 2, wg.jit(f)
+    np.testing.assert_array_equal(jitted(u), f(u))
+    assert [len(nest.loop.stores) for made in nests(jitted, u) for nest in made] == [2, 1]
 
 
 def test_far_from_those_that_slide(monkeypatch: pytest.MonkeyPatch) -> None:

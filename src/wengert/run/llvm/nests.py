@@ -104,7 +104,7 @@ def _grouped(straight: Straight) -> list[list[Any]]:
             if found is Relation.CROSS:
                 if not write.how == other.how == "add":
                     raise Unfit
-                crossing = crossing or not slides(write, groups[-1], straight.items, axes)
+                crossing = crossing or not slides(write, other, groups[-1], straight.items, axes)
         if crossing or not groups:
             groups.append([])
         groups[-1].append(write)

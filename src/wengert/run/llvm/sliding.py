@@ -31,14 +31,15 @@ _SHARED: Final = 6
 """Operations that two loops would have in common, from which on there is one loop."""
 
 
-def slides(write: Write, group: Sequence[Write], items: Sequence[Any], axes: Sequence[Counter]) -> bool:
-    """Say whether what a loop over some axes adds is put together with what others of a group add near it.
+def slides(write: Write, other: Write, group: Sequence[Write], items: Sequence[Any], axes: Sequence[Counter]) -> bool:
+    """Say whether what a loop over some axes adds is put together with what another one of a group adds near it.
 
     That can be where all of them go on by one entry with each iteration of the only loop there is.  One loop is better
     than two if these would compute much of the same: what is kept in registers from one iteration to the next leaves
     fewer of them for the rest.
     """
-    if not 0 < _spread(_near(write, group, axes)) <= FAR:
+    near = _near(write, group, axes)
+    if _distance(write, other, axes) not in near or not 0 < _spread(near) <= FAR:
         return False
     both = [needed_for(Loop((), [], list(items), []), [w.store for w in writes]) for writes in (group, [write])]
     return sum(isinstance(items[j], Op) for j in both[0] & both[1]) >= _SHARED
