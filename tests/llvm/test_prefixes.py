@@ -132,6 +132,7 @@ def recursions(draw: Any) -> str:
 
 
 def check(source: str, tmp_path_factory: Any) -> None:
+    """Compare the gradients of a program that is given as text."""
     path = tmp_path_factory.mktemp("program") / "program.py"
     path.write_text("import numpy as np\n" + source)
     names: dict[str, Any] = {}

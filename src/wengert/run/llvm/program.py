@@ -12,6 +12,7 @@ from ...ops.loop_operands import TapeFull
 from ...transforms.rows import without_rows
 from .blas import Cut, cut, describe_product, product_form
 from .callback import FAILED, raise_failure
+from .clearing import write_over_zeros
 from .control import TAPE, settle
 from .delayed import delayed
 from .donate import take_over
@@ -206,6 +207,7 @@ class NativeProgram:
             if isinstance(step, Repeat | Choice):
                 find_nests(step)
         self.steps = fill_the_rest(write_once(self.steps))
+        write_over_zeros(self.steps)
         save_less(self.steps)
         for step in self.steps:
             if isinstance(step, Fill):
