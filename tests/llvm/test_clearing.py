@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wengert as wg
-from wengert.run.llvm.loops import Repeat
+from wengert.core.bounds import Affine, Counter
+from wengert.run.llvm.clearing import _Part, _span
+from wengert.run.llvm.loops import Buffer, Extent, Loop, Nest, Repeat, View
 from wengert.run.llvm.rim import is_zero
 
 from ..test_random_programs import examples
@@ -80,6 +82,44 @@ def test_what_is_cleared(function: Any, expected: int) -> None:
     compiled = wg.jit(wg.value_and_grad(function, argnums=(0, 1)))
     assert sum(cleared(compiled.lower(x, c)._program.steps)) == expected
     compare(function, (x, c))
+
+
+def test_results_are_cleared() -> None:
+    def function(x: Any) -> Any:
+        y, z = x.copy(), np.zeros(len(x))
+        for _ in range(40):
+            for i in range(len(x)):
+                z[i] += 0.5 * y[i]
+            for i in range(len(x)):
+                y[i] = z[i] + 1.0
+                z[i] = 0.0
+        return y, z
+
+    x = np.random.default_rng(0).standard_normal(N)
+    compiled = wg.jit(function)
+    for _ in range(2):
+        y, z = compiled(x)
+        np.testing.assert_allclose(y, function(x)[0], rtol=1e-12)
+        np.testing.assert_array_equal(z, np.zeros(N))
+
+
+def test_what_loops_of_unknown_length_reach() -> None:
+    """How far a loop counts down is not known if only the most that it counts is."""
+    outer, own, number = Counter(0, Affine(9)), Counter(1, Affine(9)), Buffer(1, np.dtype(np.int64))
+    short = Counter(1, Affine(-1, ((outer, 1),)))
+
+    def span(counter: Counter, step: int, start: Affine, count: bool) -> Any:
+        view = View(Buffer(10, np.dtype(np.float64)), 0, (step,), (10,), ((10, 1),))
+        extent = Extent(View(number, 0, (), ()) if count else None, 10)
+        forms = [(start.plus(Affine(0, ((counter, step),))),)]
+        nest = Nest(Loop((10,), [view], [], []), [extent], [counter], forms)
+        step_of = Repeat(number, None, 10, False, [], None, [], number, [], [], 0, -1, nests=[nest])
+        return _span(_Part(step_of, 0), 0)
+
+    assert span(own, 1, Affine(0), False) == span(own, -1, Affine(9), False) is not None
+    assert span(short, 1, Affine(0), True) == span(short, -1, Affine(-1, ((outer, 1),)), True) is not None
+    assert span(own, 1, Affine(0), True) is not None
+    assert span(own, -1, Affine(9), True) is None
 
 
 @st.composite

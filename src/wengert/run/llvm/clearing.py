@@ -6,7 +6,8 @@ for loop nests that reach the same entries, each of them once:
 
 - What one nest sets to zero, and the next one that touches the array adds to, is written by the latter.
 - An array that is zero when an iteration begins, because the one before has left it so, and it was filled with zeros at
-  first: what the first nest adds is written, and what the last one clears is left as it is.
+  first: what the first nest adds is written, and what the last one clears is left as it is.  Nothing else may look at
+  it, nor may it be returned.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ def write_over_zeros(steps: Sequence[Any]) -> None:
     for k, step in enumerate(steps):
         if isinstance(step, Repeat) and not (step.nests or step.skew or step.blocks or step.skip):
             for fill in steps[:k]:
-                if isinstance(fill, Fill) and fill.value == 0 and fill.length == fill.buffer.size > 1:
+                if not isinstance(fill, Fill) or fill.buffer.kind != "arena":
+                    continue  # what is returned has to be zero in the end
+                if fill.value == 0 and fill.length == fill.buffer.size > 1:
                     users = [other for other in steps if fill.buffer in touched(other)]
                     if users == [fill, step]:
                         _start_with_zeros(step, fill.buffer)
@@ -165,8 +168,8 @@ def _span(part: _Part, access: int) -> Span | None:
         return None
     step = dict(form.terms).get(nest.counters[0], 0)
     rest = form.plus(Affine(0, ((nest.counters[0], 1),)).times(step), -1)
-    if abs(step) != 1:
-        return None
-    low = rest if step == 1 else rest.plus(last, -1)
     count, most = nest.extents[0].count, nest.extents[0].most
+    if abs(step) != 1 or (step == -1 and count is not None and not last.terms):
+        return None  # if a number that is looked up is not known, only the most that it can be is
+    low = rest if step == 1 else rest.plus(last, -1)
     return None if count is None else count.buffer, most, view.indexed[0][0], in_order(low), in_order(last)
