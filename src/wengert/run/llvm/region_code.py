@@ -276,8 +276,9 @@ class RegionCode:
         beside = tuple([access[4][-2] == ("is", 1) for access in accesses]) if by_rows and alone and vectors else ()
         even = at_once and by_rows and sizes[-2] == ("is", ROWS)
         memory = [access[1] for access in accesses]
-        written = {memory[store.access] for store in stores}
-        lasting = tuple([one not in written for one in memory])
+        stored = {store.access for store in stores}
+        written = {memory[k] for k in stored}
+        lasting = tuple([k not in stored if apart else one not in written for k, one in enumerate(memory)])
         key = (rank, tuple(flat), body, stores, vectors, by_rows, beside, even, lasting)
         nest = self.nests.get(key)
         if nest is None:
