@@ -47,9 +47,9 @@ def test_loops_hand_each_other_nothing_but_sums() -> None:
     forward, backward = [
         step for step in Fused(without_rows(as_it_runs(lowered.graph))).steps if isinstance(step, Repeat)
     ]
-    for repeat in (forward, backward):
+    for repeat, passes in ((forward, 2), (backward, 1)):
         large = [step for step in repeat.body if isinstance(step, Loop) and len(step.shape) == 2]
-        assert len(large) == 2
+        assert len(large) == passes
         written = {step.accesses[store.access].buffer for step in large for store in step.stores}
         assert not any(buffer.size == 17 * 17 and buffer in repeat.inner for buffer in written)
 

@@ -106,6 +106,27 @@ def test_a_row_has_the_same_sum_wherever_it_stands(m: int) -> None:
     assert len(set(found.tolist())) == 1
 
 
+NEGATED = [np.exp, lambda x: x * x, lambda x: x + 1.0, lambda x: np.where(x > 0.0, x, 0.5), np.negative, lambda x: x]
+
+
+@pytest.mark.parametrize("term", NEGATED)
+@pytest.mark.parametrize("axis", [0, 1])
+def test_sums_of_what_is_negated(term: Any, axis: int) -> None:
+    """A negated product is rounded together with the sum, any other negated term is added as it is."""
+    x = np.random.default_rng(0).normal(size=(9, 11))
+
+    def total(x: Any) -> Any:
+        return np.sum(-term(x), axis=axis)
+
+    def slope(x: Any) -> Any:  # the cotangent of what is broadcast is such a sum
+        return np.sum(np.exp(term(x) - np.mean(x, axis=axis, keepdims=True)) * 0.5)
+
+    np.testing.assert_allclose(wg.jit(total)(x), total(x), rtol=1e-14)
+    step = 1e-6 * np.random.default_rng(1).normal(size=x.shape)
+    along = (slope(x + step) - slope(x - step)) / 2
+    np.testing.assert_allclose(np.sum(wg.jit(wg.grad(slope))(x) * step), along, rtol=1e-5)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -0.0])
 def test_special_numbers(bad: float) -> None:
     a = np.zeros((6, 37))

@@ -198,11 +198,12 @@ class SideBySide(TileCode):
 
     def _plus(self, so_far: Any, number: int, values: Any) -> Any:
         """Return a sum with one more term, which is rounded once where it is a product."""
-        item, negative = self.loop.body[number], False
-        if isinstance(item, Op) and item.name == "neg":
-            number, negative = item.args[0], True
-            item = self.loop.body[number]
-        plain = self.plain or number in self.summed
+        item, product = self.loop.body[number], number
+        negative = isinstance(item, Op) and item.name == "neg"
+        if negative:
+            product = item.args[0]
+            item = self.loop.body[product]
+        plain = self.plain or product in self.summed
         if isinstance(item, Op) and (item.name == "mul" or (plain and self._is_product(item))):
             x, y = (values[j] for j in item.args)
             return self.b.intrinsic("fmuladd", self.b.fneg(x) if negative else x, y, so_far)
