@@ -87,7 +87,7 @@ def _within(step: Repeat) -> None:
             if found is None or _span(part, access) is None or _span(part, access) != _span(parts[following], found):
                 continue
             _let_write(parts[following], found)
-            part.with_stores([other for other in part.nest.loop.stores if other.access != access])  # type: ignore[union-attr]
+            part.with_stores([other for other in nest.loop.stores if other.access != access])
             break
 
 
